@@ -1,0 +1,37 @@
+"""Machines: a module is a physics, a TOML file is a machine.
+
+Nothing is registered by hand. A physics is a module of this package with a function `from_spec`; a machine is a
+file in `catalogue/`; a physics may also offer machines of its own through a function `machines()`, a mapping from
+name to builder.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import partial
+from pathlib import Path
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+def substrates():
+    """What this package offers to `pbits.available` and `pbits.load`."""
+    from pbits.substrate import Listing, build
+
+    machines, physics = {}, {}
+    for module in pkgutil.iter_modules(__path__):
+        found = importlib.import_module(f"{__name__}.{module.name}")
+        if hasattr(found, "from_spec"):
+            physics[module.name] = found.from_spec
+            machines |= getattr(found, "machines", dict)()
+    for path in sorted(CATALOGUE.glob("*.toml")):
+        if path.stem != "sources":
+            machines[path.stem] = partial(_from_catalogue, path, build)
+    return Listing(machines=machines, physics=physics)
+
+
+def _from_catalogue(path, build):
+    from pbits.parameters import read_machine
+
+    return build(read_machine(path))

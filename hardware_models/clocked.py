@@ -1,0 +1,190 @@
+"""Clocked arrays of two-state cells: the common part of FPGA p-bits and parallel Gibbs blocks.
+
+A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a run
+counts: updates, weights read (one per neighbour and update), toggles, random bits, cells read out, and cells
+written when the machine is programmed or given a start state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware_models.effects import Effect
+from hardware_models.timeline import Work, play
+from pbits.mapping import colour_classes
+from pbits.models import EnergyModel, IsingModel
+from pbits.schedule import Schedule
+from pbits.streams import Streams
+from pbits.substrate import Execution, Law, Observer, Placement, Program
+from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Scan, heat_bath
+
+UPDATES = ("sequential", "random", "chromatic", "synchronous")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Device seconds of each piece of work; None where it is not stated.
+
+    Attributes
+    ----------
+    phase_s : one clock phase
+    program_s : one programming of all cells
+    read_s : one read-out of the whole array
+    """
+
+    phase_s: float | None = None
+    program_s: float | None = None
+    read_s: float | None = None
+
+
+def scan_of(update: str, model: IsingModel, persistence: float = 0.0) -> Scan:
+    """The order in which an update discipline moves the sites.
+
+    "sequential": site 0 to n − 1, one at a time. "random": one site at a time, drawn uniformly. "chromatic": colour
+    class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
+    """
+    if update == "random":
+        return Scan(phases=None)
+    sites = np.arange(model.n)
+    phases = {
+        "sequential": lambda: list(sites[:, None]),
+        "chromatic": lambda: colour_classes(model),
+        "synchronous": lambda: [sites],
+    }[update]()
+    return Scan(phases=phases, persistence=persistence)
+
+
+class ClockedProgram(Program):
+    """A model on a clocked array.
+
+    Parameters
+    ----------
+    update : {"sequential", "random", "chromatic", "synchronous"}
+    effects : what the chip makes of the model, applied in order at each β
+    stores_beta : whether each change of β is a programming
+    copies : copies of the model that run side by side on the array
+    """
+
+    def __init__(
+        self,
+        model: IsingModel,
+        placement: Placement,
+        *,
+        update: str,
+        timing: Timing,
+        effects: tuple[Effect, ...] = (),
+        stores_beta: bool = False,
+        copies: int = 1,
+        persistence: float = 0.0,
+    ):
+        self._model = model
+        self._placement = placement
+        self._update = update
+        self._timing = timing
+        self._effects = effects
+        self._stores_beta = stores_beta
+        self._copies = copies
+        self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
+        self._scan = scan_of(update, model, persistence)
+        self._held: tuple[float, IsingModel, dict[str, Any]] | None = None
+
+    def _realise(self, beta: float) -> tuple[IsingModel, dict[str, Any]]:
+        if self._held is None or (self._effects and self._held[0] != beta):
+            model, notes = self._model, {}
+            for effect in self._effects:
+                model, found = effect.realise(model, beta, self._chip)
+                notes |= found
+            self._held = (beta, model, notes)
+        return self._held[1], self._held[2]
+
+    def realised(self, beta: float) -> IsingModel:
+        return self._realise(beta)[0]
+
+    def law(self, beta: float) -> Law:
+        boltzmann = self._update != "synchronous"
+        return Law(
+            kind="boltzmann" if boltzmann else "stationary",
+            model=self.realised(beta),
+            beta=beta,
+            rule={} if boltzmann else {"rule": "synchronous", "persistence": self._scan.persistence},
+            clamp=self._placement.clamp,
+        )
+
+    def execute(
+        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
+    ) -> Execution:
+        tally = heat_bath(
+            self.realised, self._scan, schedule, streams, initial, observe, self._placement.clamp
+        )
+        free = np.setdiff1d(np.arange(self._model.n), list(self._placement.clamp))
+        programmings = self._programmings(schedule, tally.steps)
+        batches = -(-schedule.chains // self._copies)
+        frames = self._frames(schedule, tally.steps)
+        annealing = schedule.kind == "anneal"
+        moves = len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
+        timing = self._timing
+        timeline = play(
+            [
+                Work(
+                    phase="programming",
+                    seconds=timing.program_s,
+                    repeat=programmings * (batches if annealing else 1),
+                ),
+                Work(phase="sweeping", seconds=timing.phase_s, repeat=tally.steps * moves * batches),
+                Work(phase="read-out", seconds=timing.read_s, repeat=frames * batches),
+            ]
+        )
+        n, chains = self._model.n, schedule.chains
+        copies_used = min(self._copies, chains)
+        starts = 0 if initial is None else n * chains
+        counts = {
+            "update": tally.updates,
+            "weight_read": tally.steps * chains * int(self._model.degrees[free].sum()),
+            "toggle": tally.toggles,
+            "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE,
+            "read": frames * n * chains,
+            "write": n * programmings * (chains if annealing else copies_used) + starts,
+        }
+        notes: dict[str, Any] = {
+            "update": self._update,
+            "kernel": tally.layout,
+            "phases_per_sweep": moves,
+            "programmings": programmings,
+            "copies_side_by_side": copies_used,
+            "batches": batches,
+            "persistence": self._scan.persistence,
+            **self._realise(float(schedule.beta))[1],
+        }
+        return Execution(
+            counts=counts,
+            seconds={"active": timeline.device_time_s},
+            device_time_s=timeline.device_time_s,
+            phases=timeline.phases,
+            notes=notes,
+        )
+
+    @property
+    def _clamped(self) -> NDArray[np.int64]:
+        return np.array(sorted(self._placement.clamp), dtype=np.int64)
+
+    def _programmings(self, schedule: Schedule, steps: int) -> int:
+        """One, and one more for every change of β where βJ is what is stored."""
+        if not self._stores_beta:
+            return 1
+        return 1 + int(np.count_nonzero(np.diff(schedule.betas()[:steps])))
+
+    @staticmethod
+    def _frames(schedule: Schedule, steps: int) -> int:
+        """Read-outs per chain: every draw; every sweep where the run stops at a target energy."""
+        if schedule.kind == "anneal":
+            return 1 if schedule.stop_at is None else steps
+        return int((schedule.observed_steps() <= steps).sum())
+
+
+def as_ising(model: EnergyModel) -> IsingModel:
+    assert isinstance(model, IsingModel), "limits() lets through only spin models"
+    return model

@@ -1,0 +1,124 @@
+"""Arrays of p-bits: ideal, or clocked and digital in the manner of FPGA machines."""
+
+from __future__ import annotations
+
+from hardware_models.clocked import UPDATES, ClockedProgram, Timing, as_ising
+from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch
+from pbits.mapping import GRID_RULES, Complete, FixedPoint, Grid, Topology
+from pbits.models import EnergyModel
+from pbits.parameters import MachineSpec, PriceTable
+from pbits.schedule import Schedule
+from pbits.substrate import Capabilities, Placement, Program, Substrate
+
+
+class Array(Substrate):
+    """p-bits s_i = sgn(tanh(βI_i) − r), I_i = Σ_j J_ij s_j + h_i, r uniform on (−1, 1).
+
+    Parameters
+    ----------
+    update : {"chromatic", "sequential", "random", "synchronous"}
+        In which order p-bits move. All but "synchronous" sample the Boltzmann law of the couplings held.
+    topology : Topology, optional
+        Wiring; unrestricted when absent.
+    number : FixedPoint, optional
+        How βJ and βh are stored; exact when absent. A machine with fixed point is programmed anew at each β.
+    offset_sigma_d2d : float
+        Device-to-device spread of each p-bit's input offset, in units of h; drawn from `chip_seed`.
+    phase_s, program_s, read_s : float, optional
+        Device seconds of a clock phase, of a programming, of a read-out; None where not stated.
+    prices : PriceTable, optional
+    name : str
+
+    Examples
+    --------
+    >>> import pbits
+    >>> from hardware_models import pbit
+    >>> model = pbits.IsingModel([[0, 1], [1, 0]])
+    >>> schedule = pbits.Schedule(n_samples=10, chains=2)
+    >>> pbits.run(model, pbit.Array(update="random"), schedule, seed=1).states.shape
+    (2, 10, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        update: str = "chromatic",
+        topology: Topology | None = None,
+        number: FixedPoint | None = None,
+        offset_sigma_d2d: float = 0.0,
+        phase_s: float | None = None,
+        program_s: float | None = None,
+        read_s: float | None = None,
+        prices: PriceTable | None = None,
+        name: str = "p-bit array",
+        spec: MachineSpec | None = None,
+    ):
+        if update not in UPDATES:
+            raise ValueError(f"update is {update!r}; it must be one of {', '.join(UPDATES)}")
+        self.name = name
+        self.prices = prices
+        self.spec = spec
+        self._update = update
+        self._timing = Timing(phase_s=phase_s, program_s=program_s, read_s=read_s)
+        effects: list[Effect] = []
+        if offset_sigma_d2d:
+            effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
+        if number is not None:
+            effects.append(FixedPointCouplings(number=number))
+        self._effects = tuple(effects)
+        self.capabilities = Capabilities(
+            domains=frozenset({"spin"}), topology=topology, stores_beta=number is not None
+        )
+
+    def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
+        topology = self.capabilities.topology
+        return ClockedProgram(
+            as_ising(model),
+            placement,
+            update=self._update,
+            timing=self._timing,
+            effects=self._effects,
+            stores_beta=self.capabilities.stores_beta,
+            copies=1 if topology is None else topology.copies(placement.cells),
+        )
+
+
+_KEYS = (
+    "update", "topology", "max_sites", "rows", "columns", "rules", "torus", "total_bits", "fraction_bits",
+    "offset_sigma_d2d", "clock", "cycles_per_phase", "program_time", "read_time",
+)  # fmt: skip
+
+
+def from_spec(spec: MachineSpec) -> Array:
+    """A p-bit array from a catalogue entry."""
+    spec.reject_unknown(_KEYS)
+    shape = spec.text("topology", choices=("any", "complete", "grid"), default="any")
+    topology: Topology | None = None
+    if shape == "complete":
+        topology = Complete(spec.integer("max_sites"))
+    elif shape == "grid":
+        topology = Grid.named(
+            spec.text("rules", choices=tuple(GRID_RULES)),
+            spec.integer("rows"),
+            spec.integer("columns"),
+            spec.flag("torus", default=False),
+        )
+    number = None
+    if spec.has("fraction_bits"):
+        number = FixedPoint(
+            total_bits=spec.integer("total_bits", default=None), fraction_bits=spec.integer("fraction_bits")
+        )
+    clock_hz = spec.number("clock", "Hz", default=None)
+    cycles = spec.number("cycles_per_phase", "1", default=None)
+    return Array(
+        update=spec.text("update", choices=UPDATES),
+        topology=topology,
+        number=number,
+        offset_sigma_d2d=spec.number("offset_sigma_d2d", "1", default=None) or 0.0,
+        phase_s=None if clock_hz is None or cycles is None else cycles / clock_hz,
+        program_s=spec.number("program_time", "s", default=None),
+        read_s=spec.number("read_time", "s", default=None),
+        prices=spec.prices,
+        name=spec.name,
+        spec=spec,
+    )

@@ -1,0 +1,100 @@
+"""Simulator and emulator of probabilistic hardware.
+
+One line shows the whole::
+
+    Problem → EnergyModel → machine → Run (states, device time, operation counts) → price → Comparison
+
+>>> import pbits
+>>> pair = pbits.IsingModel([[0, 1], [1, 0]])
+>>> run = pbits.run(pair, "ideal", pbits.Schedule(n_samples=100, chains=2), seed=1)
+>>> run.states.shape
+(2, 100, 2)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Names are looked up on first use, so that `import pbits` costs milliseconds and a script that only
+# reads a catalogue never loads a compiler.
+_HOME = {
+    "CategoricalModel": "pbits.models",
+    "EnergyModel": "pbits.models",
+    "GaussianModel": "pbits.models",
+    "IsingModel": "pbits.models",
+    "PolynomialModel": "pbits.models",
+    "exact": "pbits.reference",
+    "Schedule": "pbits.schedule",
+    "run": "pbits.runner",
+    "Run": "pbits.result",
+    "available": "pbits.substrate",
+    "load": "pbits.substrate",
+    "NotMappable": "pbits.substrate",
+    "Embedded": "pbits.embedded",
+    "diagnose": "pbits.diagnostics",
+    "Parameter": "pbits.parameters",
+    "price": "pbits.ledger",
+    "EnergyLedger": "pbits.ledger",
+    "compare": "pbits.comparison",
+    "Comparison": "pbits.comparison",
+}
+_SUBMODULES = {"problems", "mapping", "models", "reference", "report", "testing"}
+
+if TYPE_CHECKING:
+    from pbits import mapping, models, problems, reference, report, testing
+    from pbits.comparison import Comparison, compare
+    from pbits.diagnostics import diagnose
+    from pbits.embedded import Embedded
+    from pbits.ledger import EnergyLedger, price
+    from pbits.models import CategoricalModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
+    from pbits.parameters import Parameter
+    from pbits.reference import exact
+    from pbits.result import Run
+    from pbits.runner import run
+    from pbits.schedule import Schedule
+    from pbits.substrate import NotMappable, available, load
+
+__all__ = [
+    "CategoricalModel",
+    "Comparison",
+    "Embedded",
+    "EnergyLedger",
+    "EnergyModel",
+    "GaussianModel",
+    "IsingModel",
+    "NotMappable",
+    "Parameter",
+    "PolynomialModel",
+    "Run",
+    "Schedule",
+    "available",
+    "compare",
+    "diagnose",
+    "exact",
+    "load",
+    "mapping",
+    "models",
+    "price",
+    "problems",
+    "reference",
+    "report",
+    "run",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"pbits.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'pbits' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,580 @@
+"""`compare`: one problem, unchanged, on several machines, at equal quality and a stated boundary."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pbits import report
+from pbits.diagnostics import Diagnosis, diagnose
+from pbits.ledger import EnergyLedger, price
+from pbits.models import EnergyModel, GaussianModel
+from pbits.parameters import BOUNDARIES, Evidence, Uplift
+from pbits.problems.base import Problem
+from pbits.reference import exact, total_variation, tv_noise_floor
+from pbits.result import Run
+from pbits.runner import run
+from pbits.schedule import Schedule
+from pbits.streams import fresh_seed
+from pbits.substrate import NotMappable, Substrate, load
+
+SCHEMA = "pbits-comparison/1"
+LARGEST_ENUMERATED = 14
+TRACE_POINTS = 200
+
+Uplifts = Mapping[str, Mapping[str, Uplift | Mapping[str, float]]]
+
+
+class Ratio(float):
+    """joules of a ÷ joules of b, with what a reader must know about it.
+
+    Attributes
+    ----------
+    low, high : float
+        With a's prices at their low and b's at their high ends, and the other way round: the widest the stated
+        ranges allow.
+    metric : str
+        Joules of what.
+    boundary : str
+        At which both were accounted.
+    evidence : Evidence
+        The weaker of the two.
+    """
+
+    low: float
+    high: float
+    metric: str
+    boundary: str
+    evidence: Evidence | None
+
+    def __new__(
+        cls,
+        value: float,
+        *,
+        low: float,
+        high: float,
+        metric: str,
+        boundary: str,
+        evidence: Evidence | None,
+    ) -> Ratio:
+        ratio = super().__new__(cls, value)
+        ratio.low, ratio.high = low, high
+        ratio.metric, ratio.boundary, ratio.evidence = metric, boundary, evidence
+        return ratio
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One machine of a comparison: a run and what it cost, or why it refused.
+
+    Attributes
+    ----------
+    machine, title : str
+    refusal : tuple of str
+        All reasons; empty where the machine ran.
+    run : Run, optional
+    ledger : EnergyLedger, optional
+        At the boundary of the comparison, or the machine's own where the comparison has none.
+    diagnosis : Diagnosis, optional
+    """
+
+    machine: str
+    title: str
+    refusal: tuple[str, ...] = ()
+    run: Run | None = None
+    ledger: EnergyLedger | None = None
+    diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs of one problem on several machines.
+
+    Attributes
+    ----------
+    name : str
+        The problem.
+    model : EnergyModel
+        As posed to every machine.
+    schedule : Schedule
+    seed : int
+    boundary : str, optional
+        At which all priced machines are accounted; None where no boundary can be stated for all of them.
+    boundary_note : str
+        How the boundary was chosen.
+    goal : float, optional
+        For anneals: the objective (of a Problem) or energy (of a plain model) that counts as solved.
+    rows : tuple of Row
+    problem : Problem, optional
+    uplifts : mapping
+        What the user gave, by machine.
+    """
+
+    name: str
+    model: EnergyModel
+    schedule: Schedule
+    seed: int
+    boundary: str | None
+    boundary_note: str
+    goal: float | None
+    rows: tuple[Row, ...]
+    problem: Problem | None = None
+    uplifts: Uplifts = field(default_factory=dict)
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The runs by machine, refusals left out."""
+        return {row.machine: row.run for row in self.rows if row.run is not None}
+
+    @property
+    def ledgers(self) -> dict[str, EnergyLedger]:
+        """The ledgers by machine, refusals left out."""
+        return {row.machine: row.ledger for row in self.rows if row.ledger is not None}
+
+    @property
+    def metric(self) -> str:
+        """Joules of what machines are compared by."""
+        return "joules per solution" if self.schedule.kind == "anneal" else "joules per effective sample"
+
+    def quality_joules(self, ledger: EnergyLedger) -> float | None:
+        """Joules per solution (anneals) or per effective sample (sampling)."""
+        if self.schedule.kind == "sample":
+            return ledger.per_effective_sample
+        if self.goal is None:
+            return None
+        if self.problem is None:
+            return ledger.per_solution(self.goal)
+        return ledger.per_solution(objective=self.goal)
+
+    def ratio(self, a: str, b: str) -> Ratio | None:
+        """Joules of machine a ÷ joules of machine b by `metric`, or None where no ratio is known.
+
+        `why_no_ratio` says why.
+        """
+        found, _ = self._ratio(a, b)
+        return found
+
+    def why_no_ratio(self, a: str, b: str) -> str:
+        """Why `ratio(a, b)` is None; empty where it is not."""
+        return self._ratio(a, b)[1]
+
+    def _ratio(self, a: str, b: str) -> tuple[Ratio | None, str]:
+        for name in (a, b):
+            if name not in {row.machine for row in self.rows}:
+                known = ", ".join(row.machine for row in self.rows)
+                raise ValueError(f"no machine {name!r} in this comparison; it has {known}")
+            if name not in self.runs:
+                return None, f"{name} refused the problem"
+        boundary = self.boundary or _common_boundary([self.runs[a], self.runs[b]], self.uplifts)
+        if boundary is None:
+            return None, f"no boundary can be stated for both {a} and {b}: {self._missing(a, b)}"
+        first, second = (_account(self.runs[name], boundary, self.uplifts) for name in (a, b))
+        joules = self.quality_joules(first), self.quality_joules(second)
+        if joules[0] is None or joules[1] is None:
+            lacking = a if joules[0] is None else b
+            ledger = first if joules[0] is None else second
+            if ledger.joules is None:
+                return None, f"{lacking}: {'; '.join(ledger.reasons)}"
+            why = "no run reached the goal" if self.schedule.kind == "anneal" else "no effective sample size"
+            return None, f"{lacking}: {why}"
+        value = joules[0] / joules[1]
+        (low_a, high_a), (low_b, high_b) = (_relative(ledger) for ledger in (first, second))
+        weakest = [ledger.evidence for ledger in (first, second) if ledger.evidence is not None]
+        return Ratio(
+            value,
+            low=value * low_a / high_b,
+            high=value * high_a / low_b,
+            metric=self.metric,
+            boundary=boundary,
+            evidence=Evidence.weakest(weakest),
+        ), ""
+
+    def _missing(self, a: str, b: str) -> str:
+        stated = [
+            f"{name} at the {prices.boundary}" if (prices := self.runs[name].prices) else f"{name} nowhere"
+            for name in (a, b)
+        ]
+        return f"prices are stated for {' and '.join(stated)}, and no complete uplift joins them"
+
+    def verdict(self) -> str:
+        """What was found and how sure that is, in one sentence."""
+        ran = [row for row in self.rows if row.run is not None]
+        head = f"{self.name}: {len(ran)} of {len(self.rows)} machines ran"
+        refused = [row.machine for row in self.rows if row.run is None]
+        if refused:
+            head += f" ({', '.join(refused)} refused)"
+        parts = [head, self._quality_verdict(ran), self._energy_verdict(ran)]
+        return "; ".join(part for part in parts if part) + "."
+
+    def _quality_verdict(self, ran: Sequence[Row]) -> str:
+        solved = [row.run for row in ran if row.run is not None and row.run.solution is not None]
+        feasible = [one for one in solved if one.solution and one.solution.feasible]
+        if solved and not feasible:
+            return "no machine handed over a feasible answer"
+        if self.schedule.kind == "sample":
+            distances = [d for row in ran if (d := self._distance(row)) is not None]
+            within = sum(d["value"] <= 1.5 * d["floor"] for d in distances)
+            if distances:
+                return f"{within} of {len(distances)} match the exact law within their sampling noise"
+            return ""
+        if not solved:
+            return ""
+        unit = solved[0].solution.unit if solved[0].solution else ""
+        objectives = [
+            one.solution.objective for one in feasible if one.solution and one.solution.objective is not None
+        ]
+        best = min(objectives) if self.problem is None or self.problem.sense == "min" else max(objectives)
+        reached = sum(np.isclose(value, best) for value in objectives)
+        return f"best answer {best:.4g} {unit}".rstrip() + f", reached by {reached} of {len(ran)}"
+
+    def _energy_verdict(self, ran: Sequence[Row]) -> str:
+        priced = [
+            row.machine
+            for row in ran
+            if row.ledger is not None and self.quality_joules(row.ledger) is not None
+        ]
+        pairs = [
+            (found, a, b) for a, b in permutations(priced, 2) if (found := self.ratio(a, b)) is not None
+        ]
+        if not pairs:
+            return "no ratio of joules can be stated" if len(priced) > 1 else ""
+        best, a, b = min(pairs)
+        evidence = best.evidence.value if best.evidence else "unknown"
+        sure = "the stated ranges agree on who wins" if best.high < 1 else "the stated ranges do not exclude 1"
+        return (
+            f"{a} needs {1 / best:.3g} times fewer {best.metric} than {b} at the {best.boundary} boundary "
+            f"(range {1 / best.high:.2g} to {1 / best.low:.2g}; {sure}; weakest evidence: {evidence})"
+        )
+
+    def _distance(self, row: Row) -> dict[str, Any] | None:
+        """How far the samples are from the exact law of the model as posed, and what chance alone would give."""
+        if self.schedule.kind != "sample" or row.run is None or row.diagnosis is None:
+            return None
+        ess = row.diagnosis.worst_ess
+        if not ess:
+            return None
+        states = row.run.states
+        if isinstance(self.model, GaussianModel):
+            law = exact(self.model, self.schedule.beta)
+            deviation = np.sqrt(np.diag(law.covariance))
+            error = (states.reshape(-1, self.model.n).mean(axis=0) - law.mean) / deviation
+            return {
+                "kind": "mean, in standard deviations of the exact law (root mean square over sites)",
+                "value": float(np.sqrt(np.mean(error**2))),
+                "floor": float(1 / np.sqrt(ess)),
+            }
+        if self.model.n > LARGEST_ENUMERATED or self.model.domain == "real":
+            return None
+        law = exact(self.model, self.schedule.beta)
+        counts = np.bincount(law.index(states).ravel(), minlength=len(law.probabilities))
+        shares = counts / counts.sum()
+        return {
+            "kind": "total variation to the exact law of the model as posed",
+            "value": float(total_variation(shares, law.probabilities)),
+            "floor": float(tv_noise_floor(law.probabilities, ess)),
+            "sampled": shares.tolist() if len(shares) <= 64 else None,
+            "exact": law.probabilities.tolist() if len(shares) <= 64 else None,
+            "states": law.states.tolist() if len(shares) <= 64 else None,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole comparison as JSON-ready values: the one document every report is made from."""
+        schedule = {key: value for key, value in self.schedule.to_dict().items() if value is not None}
+        return report.plain(
+            {
+                "schema": SCHEMA,
+                "title": self.name,
+                "model": {
+                    "kind": type(self.model).__name__,
+                    "sites": self.model.n,
+                    "fingerprint": self.model.fingerprint(),
+                },
+                "problem": None
+                if self.problem is None
+                else {
+                    "name": self.problem.name,
+                    "sense": self.problem.sense,
+                    "unit": self.problem.unit,
+                    "optimum": self.problem.optimum,
+                },
+                "schedule": {"kind": self.schedule.kind, **schedule},
+                "seed": self.seed,
+                "boundary": self.boundary,
+                "boundary_note": self.boundary_note,
+                "uplifts": {name: {b: str(u) for b, u in given.items()} for name, given in self.uplifts.items()},
+                "metric": self.metric,
+                "goal": self.goal,
+                "verdict": self.verdict(),
+                "rows": [self._row(row) for row in self.rows],
+                "ratios": self._ratios(),
+            }
+        )
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        entry: dict[str, Any] = {"machine": row.machine, "title": row.title, "refusal": list(row.refusal)}
+        if row.run is None or row.ledger is None:
+            return entry
+        one, ledger = row.run, row.ledger
+        native = price(one)
+        solution = one.solution
+        entry["answer"] = {
+            "best_energy": one.best_energy,
+            "text": None if solution is None else str(solution),
+            "feasible": None if solution is None else solution.feasible,
+            "objective": None if solution is None else solution.objective,
+            "violations": {} if solution is None else dict(solution.violations),
+            "gap": None if solution is None else solution.gap,
+            "valid_fraction": None if solution is None else solution.valid_fraction,
+        }
+        picture = None
+        if self.problem is not None and solution is not None:
+            picture = self.problem.picture(solution)
+        entry["picture"] = picture
+        entry["trace"] = _thinned(one)
+        entry["distance"] = self._distance(row)
+        diagnosis = row.diagnosis
+        entry["sampling"] = (
+            None
+            if diagnosis is None
+            else {
+                "worst": diagnosis.worst,
+                "worst_ess": diagnosis.worst_ess,
+                "worst_tau_int": diagnosis.worst_tau_int,
+                "worst_r_hat": diagnosis.worst_r_hat,
+                "converged": diagnosis.converged,
+                "warnings": list(diagnosis.warnings),
+            }
+        )
+        entry["device_time_s"] = one.device_time_s
+        entry["phases"] = dict(one.phases)
+        entry["wall_time_s"] = one.wall_time_s
+        entry["counts"] = dict(one.counts)
+        entry["notes"] = one.record["notes"]
+        entry["unchecked"] = one.record["machine"]["unchecked"]
+        entry["catalogue_date"] = one.record["machine"]["catalogue_date"]
+        entry["joules"] = {
+            "at_boundary": ledger.to_dict(),
+            "stated": native.to_dict(),
+            "per_sample": native.per_sample,
+            "per_effective_sample": native.per_effective_sample if self.schedule.kind == "sample" else None,
+            "per_solution": self.quality_joules(native) if self.schedule.kind == "anneal" else None,
+            "per_solution_at_least": self._bound(native),
+        }
+        return entry
+
+    def _bound(self, ledger: EnergyLedger) -> float | None:
+        if self.schedule.kind != "anneal" or self.goal is None:
+            return None
+        if self.problem is None:
+            return ledger.per_solution_at_least(self.goal)
+        return ledger.per_solution_at_least(objective=self.goal)
+
+    def _ratios(self) -> list[dict[str, Any]]:
+        ratios = []
+        names = list(self.runs)
+        for k, a in enumerate(names):
+            for b in names[k + 1 :]:
+                found, why = self._ratio(a, b)
+                ratios.append(
+                    {
+                        "a": a,
+                        "b": b,
+                        "value": None if found is None else float(found),
+                        "low": None if found is None else found.low,
+                        "high": None if found is None else found.high,
+                        "boundary": None if found is None else found.boundary,
+                        "evidence": None if found is None or found.evidence is None else found.evidence.value,
+                        "reason": why,
+                    }
+                )
+        return ratios
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write the comparison as JSON (schema `pbits-comparison/1`)."""
+        return report.write_text(path, report.to_json([self.to_dict()]))
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write a self-contained HTML report."""
+        return report.write_text(path, report.to_html([self.to_dict()]))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write one row per machine."""
+        buffer = io.StringIO()
+        table = csv.DictWriter(buffer, fieldnames=list(report.COLUMNS), lineterminator="\n")
+        table.writeheader()
+        table.writerows(report.flat_rows(self.to_dict()))
+        return report.write_text(path, buffer.getvalue())
+
+    def to_markdown(self) -> str:
+        """The table of machines in GitHub's Markdown."""
+        return report.to_markdown([self.to_dict()])
+
+    def to_latex(self) -> str:
+        """The table of machines as a LaTeX booktabs fragment."""
+        return report.to_latex([self.to_dict()])
+
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+
+def compare(
+    problem: Problem | EnergyModel,
+    machines: Sequence[str | Substrate],
+    schedule: Schedule | None = None,
+    *,
+    seed: int | None = None,
+    chip_seed: int = 0,
+    boundary: str | None = None,
+    uplifts: Uplifts | None = None,
+    goal: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Comparison:
+    """Run one problem, unchanged, on several machines and account for each.
+
+    Parameters
+    ----------
+    problem : Problem or EnergyModel
+    machines : sequence of names or Substrate objects
+        A machine that cannot hold the problem gets a row with its reasons.
+    schedule : Schedule, optional
+        The same for all.
+    seed : int, optional
+        The same for all; drawn and recorded when absent.
+    boundary : str, optional
+        One of cell, core, chip, board, wall, facility. By default the lowest that every priced machine can
+        state, catalogue uplifts applied; where there is none, each machine is shown at its own boundary and no
+        ratio is drawn across boundaries.
+    uplifts : mapping, optional
+        {machine: {boundary: {"factor": …, "power_w": …}}}: your own, printed with the result.
+    goal : float, optional
+        For anneals: the objective (or, for a plain model, the energy) that counts as solved. By default the
+        problem's own goal, else the best that any machine handed over.
+    progress : callable, optional
+        Gets a line of text before each run.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        For no machines, an unknown name, or one machine named twice.
+
+    Examples
+    --------
+    >>> import pbits
+    >>> pair = pbits.IsingModel([[0, 1], [1, 0]])
+    >>> both = pbits.compare(pair, ["ideal", "fpga-kv260"], pbits.Schedule(n_samples=200), seed=1)
+    >>> [row.machine for row in both.rows], both.ratio("ideal", "fpga-kv260")
+    (['ideal', 'fpga-kv260'], None)
+    """
+    schedule = schedule or Schedule()
+    if not machines:
+        raise ValueError("compare needs at least one machine; see pbits.available()")
+    substrates = [one if isinstance(one, Substrate) else load(one) for one in machines]
+    names = [one.name for one in substrates]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(f"{', '.join(sorted(repeated))} is named more than once; name each machine once")
+    seed = fresh_seed() if seed is None else seed
+    uplifts = dict(uplifts or {})
+    strangers = set(uplifts) - set(names)
+    if strangers:
+        raise ValueError(f"uplifts are given for {', '.join(sorted(strangers))}, not in this comparison")
+    posed = problem if isinstance(problem, Problem) else None
+    drafts: list[Row] = []
+    for substrate in substrates:
+        title = substrate.describe()["title"]
+        if progress is not None:
+            progress(substrate.name)
+        try:
+            one = run(problem, substrate, schedule, seed=seed, chip_seed=chip_seed)
+        except NotMappable as refusal:
+            drafts.append(Row(machine=substrate.name, title=title, refusal=refusal.reasons))
+            continue
+        diagnosis = diagnose(one) if schedule.kind == "sample" else None
+        drafts.append(Row(machine=substrate.name, title=title, run=one, diagnosis=diagnosis))
+    runs = [row.run for row in drafts if row.run is not None]
+    priced = [one for one in runs if one.prices is not None]
+    if boundary is None:
+        boundary = _common_boundary(priced, uplifts)
+        note = (
+            f"{boundary}: the lowest boundary that every priced machine can state"
+            if boundary
+            else "none can be stated for all machines: each is shown at the boundary of its own prices"
+        )
+    else:
+        note = f"{boundary}: as asked for"
+    rows = [
+        row if row.run is None else replace(row, ledger=_account(row.run, boundary, uplifts)) for row in drafts
+    ]
+    return Comparison(
+        name=posed.name if posed is not None else repr(problem),
+        model=posed.to_model() if posed is not None else problem,  # pyright: ignore[reportArgumentType]
+        schedule=schedule,
+        seed=seed,
+        boundary=boundary,
+        boundary_note=note,
+        goal=_goal(posed, runs, goal) if schedule.kind == "anneal" else None,
+        rows=tuple(rows),
+        problem=posed,
+        uplifts=uplifts,
+    )
+
+
+def _account(one: Run, boundary: str | None, uplifts: Uplifts) -> EnergyLedger:
+    return price(one, boundary=boundary, uplifts=uplifts.get(one.machine))
+
+
+def _common_boundary(runs: Sequence[Run], uplifts: Uplifts) -> str | None:
+    """The lowest boundary at which every run has a total."""
+    if not runs:
+        return None
+    for boundary in BOUNDARIES:
+        if all(_account(one, boundary, uplifts).joules is not None for one in runs):
+            return boundary
+    return None
+
+
+def _goal(problem: Problem | None, runs: Sequence[Run], goal: float | None) -> float | None:
+    if goal is not None or not runs:
+        return goal
+    if problem is None:
+        return min(float(one.energies.min()) for one in runs)
+    if problem.goal is not None:
+        return problem.goal
+    scores = [
+        one.solution.objective for one in runs if one.solution and one.solution.objective is not None
+    ]
+    if not scores:
+        return None
+    return min(scores) if problem.sense == "min" else max(scores)
+
+
+def _relative(ledger: EnergyLedger) -> tuple[float, float]:
+    """The ends of a ledger's interval, as fractions of its total."""
+    assert ledger.joules is not None and ledger.interval is not None
+    if ledger.joules == 0:
+        return 1.0, 1.0
+    return ledger.interval[0] / ledger.joules, ledger.interval[1] / ledger.joules
+
+
+def _thinned(one: Run) -> dict[str, Any]:
+    """Energies against sweep: mean and extremes over chains, at most some hundred points."""
+    steps, energies = one.trace.steps, one.trace.energies
+    picked = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), TRACE_POINTS)).astype(int))
+    return {
+        "sweeps": steps[picked].tolist(),
+        "mean": energies[:, picked].mean(axis=0).tolist(),
+        "lowest": energies[:, picked].min(axis=0).tolist(),
+        "highest": energies[:, picked].max(axis=0).tolist(),
+    }

@@ -1,0 +1,168 @@
+"""`Embedded`: any Ising problem on a machine of limited wiring, through chains of cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbits.mapping import Embedding, Grid, clique_embedding
+from pbits.models import EnergyModel, IsingModel
+from pbits.schedule import Schedule
+from pbits.streams import Streams
+from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+
+
+class Embedded(Substrate):
+    """A machine behind a minor embedding: each logical spin is a chain of cells, read by majority.
+
+    Parameters
+    ----------
+    machine : Substrate
+        A machine whose wiring is a `Grid`.
+    chain_strength : float, optional
+        Ferromagnetic coupling inside chains, in units of the model's J. By default 1.414 × (root mean square
+        of J) × √(mean degree), the "uniform torque compensation" rule of thumb of D-Wave's tools, lowered
+        where the machine's cap on β|J| asks for it.
+
+    Notes
+    -----
+    What the machine samples is the Boltzmann law of the physical model, read out by majority; it is not the law
+    of the posed model as long as chains can break. The record of a run says how many cells, how long the
+    chains are and how often they broke.
+
+    Raises
+    ------
+    NotMappable
+        When the crossbar does not fit the grid.
+    """
+
+    def __init__(self, machine: Substrate, chain_strength: float | None = None):
+        if not isinstance(machine.capabilities.topology, Grid):
+            raise ValueError(
+                f"{machine.name} has no grid to embed on; run the model on it directly, without Embedded"
+            )
+        if chain_strength is not None and not (np.isfinite(chain_strength) and chain_strength > 0):
+            raise ValueError(f"chain_strength is {chain_strength}; it must be positive")
+        self.machine = machine
+        self.chain_strength = chain_strength
+        self.name = f"embedded:{machine.name}"
+        self.prices = machine.prices
+        self.spec = machine.spec
+        inner = machine.capabilities
+        self.capabilities = Capabilities(
+            domains=frozenset({"spin"}),
+            topology=None,
+            clamp=inner.clamp,
+            stores_beta=inner.stores_beta,
+            max_coupling=inner.max_coupling,
+            unchecked=inner.unchecked,
+        )
+
+    @property
+    def _grid(self) -> Grid:
+        grid = self.machine.capabilities.topology
+        assert isinstance(grid, Grid)
+        return grid
+
+    def limits(
+        self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
+    ) -> list[str]:
+        reasons = super().limits(model, schedule)
+        if isinstance(model, IsingModel):
+            try:
+                clique_embedding(model, self._grid)
+            except ValueError as error:
+                reasons.append(str(error))
+        return reasons
+
+    def _strength(self, model: IsingModel, beta: float) -> float:
+        if self.chain_strength is not None:
+            return self.chain_strength
+        if not model.csr.nnz:
+            return 1.0
+        rms = float(np.sqrt(np.mean(model.csr.data**2)))
+        wanted = 1.414 * rms * float(np.sqrt(model.degrees.mean()))
+        cap = self.capabilities.max_coupling
+        return wanted if cap is None or beta == 0 else min(wanted, cap / beta)
+
+    def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
+        assert isinstance(model, IsingModel)
+        embedding = clique_embedding(model, self._grid)
+        strength = self._strength(model, float(schedule.betas().max()))
+        physical = embedding.physical_model(model, strength)
+        cells = embedding.cells
+        held = {
+            int(cell): value
+            for site, value in placement.clamp.items()
+            for cell in np.searchsorted(cells, embedding.chains[site])
+        }
+        inner = self.machine.compile(
+            physical, schedule, chip_seed=placement.chip_seed, clamp=held, cells=cells
+        )
+        return _EmbeddedProgram(model, embedding, strength, inner, self._grid)
+
+
+class _EmbeddedProgram(Program):
+    def __init__(
+        self, model: IsingModel, embedding: Embedding, strength: float, inner: Program, grid: Grid
+    ):
+        self._model = model
+        self._embedding = embedding
+        self._strength = strength
+        self._inner = inner
+        self._grid = grid
+
+    def realised(self, beta: float) -> EnergyModel:
+        return self._inner.realised(beta)
+
+    def law(self, beta: float) -> Law:
+        inner = self._inner.law(beta)
+        return Law(
+            kind=inner.kind,
+            model=inner.model,
+            beta=beta,
+            rule=inner.rule,
+            clamp=inner.clamp,
+            readout=lambda states: self._embedding.vote(states)[0],
+            note="majority read-out of chains; " + inner.note,
+        )
+
+    def execute(
+        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
+    ) -> Execution:
+        embedding = self._embedding
+        broken = looked = 0
+
+        def unembed(step: int, states: NDArray) -> bool:
+            nonlocal broken, looked
+            spins, breaks = embedding.vote(states)
+            broken += int(breaks.sum())
+            looked += breaks.size
+            return observe(step, spins)
+
+        start = None if initial is None else embedding.spread(initial)
+        done = self._inner.execute(schedule, streams, start, unembed)
+        notes: dict[str, Any] = {
+            **done.notes,
+            "embedding": {
+                "method": "crossbar clique embedding",
+                "machine": self._grid.describe(),
+                "logical_sites": self._model.n,
+                "cells_used": len(embedding.cells),
+                "longest_chain": embedding.longest_chain,
+                "machine_degree": self._grid.max_degree,
+                "model_degree": int(self._model.degrees.max()),
+                "chain_strength": self._strength,
+                "chain_break_fraction": broken / looked if looked else None,
+            },
+        }
+        return Execution(
+            counts=done.counts,
+            seconds=done.seconds,
+            device_time_s=done.device_time_s,
+            phases=done.phases,
+            notes=notes,
+        )
+

@@ -1,0 +1,47 @@
+"""Chains split into blocks, one thread a block. Counters name chains absolutely, so blocking changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+BLOCK = 64
+
+
+def threads() -> int:
+    """Worker threads: PBITS_THREADS where it is set, else every processor this process may use."""
+    wanted = os.environ.get("PBITS_THREADS")
+    if wanted is not None:
+        if not wanted.isdigit() or int(wanted) < 1:
+            raise ValueError(f"PBITS_THREADS is {wanted!r}; it must be a whole number of at least 1")
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chain_blocks(chains: int) -> Iterator[slice]:
+    """Slices of at most BLOCK chains; each starts at a multiple of 4, as Philox counters want."""
+    for start in range(0, chains, BLOCK):
+        yield slice(start, min(start + BLOCK, chains))
+
+
+class Pool:
+    """Runs one function per chain block, in threads where there is more than one of both."""
+
+    def __init__(self, blocks: int):
+        workers = min(threads(), blocks)
+        self._executor = ThreadPoolExecutor(workers) if workers > 1 else None
+
+    def map(self, function: Callable[[int], T], blocks: int) -> list[T]:
+        if self._executor is None:
+            return [function(block) for block in range(blocks)]
+        return list(self._executor.map(function, range(blocks)))
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()

@@ -1,0 +1,375 @@
+"""Joules: the counted events of a run times sourced prices, at a stated boundary.
+
+A total is Σ counts × joules per operation + Σ seconds in a power state × watts, widened to the boundary asked
+for. It holds what the machine's price table states at that boundary and nothing else: the warm-up (all joules
+of a run are charged, whatever was kept of it), but neither the host that asks nor cooling nor making or
+calibrating the machine, unless the boundary and its uplifts include them. It never fills a gap: a price that
+nobody states makes the total None and leaves a lower bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pbits.parameters import BOUNDARIES, Evidence, Included, Parameter, PriceTable, Uplift, check_boundary
+
+if TYPE_CHECKING:
+    from pbits.result import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """One line of a ledger: count × price.
+
+    Attributes
+    ----------
+    item : str
+        An operation ("update"), a power state ("power.active") or an uplift ("board factor", "board power").
+    count : float or None
+        Operations; seconds, for power; the joules below, for the factor of an uplift. None where the run does
+        not know how long it took.
+    unit : str
+        Of the price: J per operation, W, or 1.
+    price, low, high : float or None
+        The price and its range; None where it is not stated.
+    joules : float or None
+        count × price (count × (price − 1) for a factor). None where either is unknown, and where the joules
+        are in the row that `included_in` names.
+    included_in : str
+        The row that already holds these joules; empty for a row of its own.
+    evidence : Evidence or None
+    source, locator, note : str
+    boundary : str
+        The boundary at which the row enters: the one the prices are stated at, or the one an uplift reaches.
+    """
+
+    item: str
+    count: float | None
+    unit: str
+    price: float | None
+    low: float | None
+    high: float | None
+    joules: float | None
+    included_in: str
+    evidence: Evidence | None
+    source: str
+    locator: str
+    note: str
+    boundary: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return vars(self) | {"evidence": None if self.evidence is None else self.evidence.value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyLedger:
+    """What a run cost, and how that is known.
+
+    Attributes
+    ----------
+    machine : str
+    boundary : str or None
+        What the joules include; None for a machine without prices, asked for no boundary.
+    joules : float or None
+        For the whole run: every chain, warm-up, programming and read-out that the run counted. None where a
+        needed price, time or uplift is unknown; see `reasons`.
+    interval : (float, float) or None
+        The total with every price at the low end of its range, and with every price at the high end: the
+        widest the ranges allow, not a confidence interval. None where `joules` is.
+    lower_bound : float or None
+        The sum of the rows that are known, at their prices (not at the low ends). Equal to `joules` where
+        that is known; None where no row is.
+    rows : tuple of LedgerRow
+    evidence : Evidence or None
+        The weakest of the rows that contribute joules.
+    reasons : tuple of str
+        Why `joules` is None; empty where it is known.
+    """
+
+    machine: str
+    boundary: str | None
+    joules: float | None
+    interval: tuple[float, float] | None
+    lower_bound: float | None
+    rows: tuple[LedgerRow, ...]
+    evidence: Evidence | None
+    reasons: tuple[str, ...]
+    run: Run = field(repr=False, compare=False)
+
+    @property
+    def per_sample(self) -> float | None:
+        """Joules per stored draw, all chains counted."""
+        if self.joules is None or not self.run.n_samples:
+            return None
+        return self.joules / self.run.n_samples
+
+    @cached_property
+    def per_effective_sample(self) -> float | None:
+        """Joules per effective sample of the worst observable that `pbits.diagnose` looks at.
+
+        The warm-up yields no samples and is charged all the same. None where the joules or the effective
+        sample size are unknown.
+        """
+        from pbits.diagnostics import diagnose
+
+        if self.joules is None:
+            return None
+        ess = diagnose(self.run).worst_ess
+        return self.joules / ess if ess else None
+
+    def per_solution(self, target: float, confidence: float = 0.99) -> float | None:
+        """Joules to reach an energy ≤ target at least once with probability `confidence`.
+
+        E₁ · max(1, ln(1 − c)/ln(1 − p)), where E₁ is the joules of one chain and p the fraction of chains
+        that succeeded. Chains are repeated whole, at least one. None where the joules are unknown or no
+        chain succeeded; `per_solution_at_least` then gives a bound.
+
+        Raises
+        ------
+        ValueError
+            For a confidence outside (0, 1).
+        """
+        successes, trials = self.run.success_fraction(target)
+        repeats = _repeats(successes / trials if trials else 0.0, confidence)
+        if self.joules is None or repeats is None:
+            return None
+        return self.joules / trials * repeats
+
+    def per_solution_at_least(self, target: float, confidence: float = 0.99) -> float | None:
+        """A lower bound on `per_solution` where no chain succeeded, else None.
+
+        None of n chains having succeeded, p ≤ 1 − 0.05^(1/n) at 95 % confidence (one-sided), and the bound is
+        `per_solution` at that p.
+        """
+        successes, trials = self.run.success_fraction(target)
+        if self.joules is None or successes or not trials:
+            return None
+        repeats = _repeats(1 - 0.05 ** (1 / trials), confidence)
+        return None if repeats is None else self.joules / trials * repeats
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: all but the run, and what needs a diagnosis or a target."""
+        return {
+            "machine": self.machine,
+            "boundary": self.boundary,
+            "joules": self.joules,
+            "interval": None if self.interval is None else list(self.interval),
+            "lower_bound": self.lower_bound,
+            "per_sample": self.per_sample,
+            "evidence": None if self.evidence is None else self.evidence.value,
+            "reasons": list(self.reasons),
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+
+def price(
+    run: Run,
+    boundary: str | None = None,
+    prices: PriceTable | None = None,
+    uplifts: Mapping[str, Uplift | Mapping[str, float]] | None = None,
+) -> EnergyLedger:
+    """What a run cost in joules at a boundary.
+
+    joules = Σ counts × price + Σ seconds × power, then for each boundary on the way from the one the prices
+    are stated at to the one asked for: joules × factor + power × device time.
+
+    Parameters
+    ----------
+    run : Run
+    boundary : str, optional
+        One of `pbits.parameters.BOUNDARIES`; by default the one at which the prices are stated.
+    prices : PriceTable, optional
+        Instead of those stored with the run.
+    uplifts : mapping, optional
+        Your own, by the boundary reached: an `Uplift`, or {"factor": 1.2, "power_w": 10.0} with either or
+        both. They come before the machine's and count as assumed, with no range.
+
+    Returns
+    -------
+    EnergyLedger
+        With joules None, and the reasons, where the total needs a price, a time or an uplift that nobody
+        states, where the boundary is narrower than the prices, or where the machine has no prices. A price
+        for something that did not happen is not needed.
+
+    Raises
+    ------
+    ValueError
+        For an unknown boundary, a count that is negative or not finite, or an uplift below 1.
+    """
+    if boundary is not None:
+        check_boundary(boundary)
+    own = {check_boundary(name): _given_uplift(name, uplift) for name, uplift in (uplifts or {}).items()}
+    prices = run.prices if prices is None else prices
+    if prices is None:
+        return _unknown(run, boundary, f"{run.machine} states no prices")
+    stated = BOUNDARIES.index(prices.boundary)
+    reached = stated if boundary is None else BOUNDARIES.index(boundary)
+    if reached < stated:
+        return _unknown(
+            run,
+            boundary,
+            f"prices of {run.machine} include the whole {prices.boundary}; "
+            f"ask for {prices.boundary!r} or wider",
+        )
+    account = _Account()
+    account.charge(run, prices)
+    for name in BOUNDARIES[stated + 1 : reached + 1]:
+        below = BOUNDARIES[BOUNDARIES.index(name) - 1]
+        uplift = own.get(name, prices.uplifts.get(name))
+        if uplift is None:
+            account.reasons.append(
+                f"no uplift from {below} to {name} is known for {run.machine}; give "
+                f"uplifts={{{name!r}: {{'factor': …, 'power_w': …}}}}"
+            )
+        else:
+            account.widen(name, uplift, run.device_time_s)
+    return account.ledger(run, BOUNDARIES[reached])
+
+
+def _unknown(run: Run, boundary: str | None, reason: str) -> EnergyLedger:
+    return EnergyLedger(
+        machine=run.machine,
+        boundary=boundary,
+        joules=None,
+        interval=None,
+        lower_bound=None,
+        rows=(),
+        evidence=None,
+        reasons=(reason,),
+        run=run,
+    )
+
+
+class _Account:
+    """The rows written so far, their sum at the prices and at both ends, and what is missing."""
+
+    def __init__(self) -> None:
+        self.rows: list[LedgerRow] = []
+        self.reasons: list[str] = []
+        self.total = self.low = self.high = 0.0
+
+    def charge(self, run: Run, prices: PriceTable) -> None:
+        counts: dict[str, float | None] = dict(run.counts)
+        counts |= {f"power.{state}": seconds for state, seconds in run.seconds.items()}
+        for item, count in counts.items():
+            if count is not None and not (math.isfinite(count) and count >= 0):
+                raise ValueError(f"the run counts {count} of {item}; a count is finite and not negative")
+        table = prices.items()
+        for item, count in counts.items():
+            unit = "W" if item.startswith("power.") else "J"
+            entry = table.get(item)
+            if not isinstance(entry, Included):
+                self._add(item, count, entry, unit, prices.boundary)
+                continue
+            self.rows.append(_row(item, count, None, unit, prices.boundary, included_in=entry.in_))
+            # Joules said to be in another row are nowhere when that row counts nothing.
+            if count != 0 and counts.get(entry.in_, 0) == 0:
+                self.reasons.append(f"{item} is included in {entry.in_}, of which the run counts none")
+
+    def widen(self, name: str, uplift: Uplift, device_time_s: float | None) -> None:
+        factor = uplift.factor
+        if factor is not None:
+            below, added = self.total, None
+            if factor.value is None or factor.interval is None:
+                self.reasons.append(f"the factor of the uplift to {name} is not stated")
+            else:
+                added = below * (factor.value - 1)
+                self.total += added
+                self.low *= factor.interval[0]
+                self.high *= factor.interval[1]
+            self.rows.append(_row(f"{name} factor", below, factor, "1", name, joules=added))
+        if uplift.power is not None:
+            self._add(f"{name} power", device_time_s, uplift.power, "W", name)
+
+    def ledger(self, run: Run, boundary: str) -> EnergyLedger:
+        contributing = [row for row in self.rows if row.joules]
+        known = not self.reasons
+        return EnergyLedger(
+            machine=run.machine,
+            boundary=boundary,
+            joules=self.total if known else None,
+            interval=(self.low, self.high) if known else None,
+            lower_bound=self.total if known or contributing else None,
+            rows=tuple(self.rows),
+            evidence=Evidence.weakest(row.evidence for row in contributing if row.evidence is not None),
+            reasons=tuple(self.reasons),
+            run=run,
+        )
+
+    def _add(self, item: str, count: float | None, entry: Parameter | None, unit: str, boundary: str) -> None:
+        joules = None
+        if count == 0:
+            joules = 0.0
+        elif entry is None or entry.value is None or entry.interval is None:
+            self.reasons.append(f"the price of {item} is not stated")
+        elif count is None:
+            self.reasons.append(f"the run does not know its seconds for {item}")
+        else:
+            joules = count * entry.value
+            self.total += joules
+            self.low += count * entry.interval[0]
+            self.high += count * entry.interval[1]
+        self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
+
+
+def _row(
+    item: str,
+    count: float | None,
+    entry: Parameter | None,
+    unit: str,
+    boundary: str,
+    *,
+    joules: float | None = None,
+    included_in: str = "",
+) -> LedgerRow:
+    low, high = (None, None) if entry is None or entry.interval is None else entry.interval
+    return LedgerRow(
+        item=item,
+        count=None if count is None else float(count),
+        unit=unit,
+        price=None if entry is None else entry.value,
+        low=low,
+        high=high,
+        joules=joules,
+        included_in=included_in,
+        evidence=None if entry is None else entry.evidence,
+        source="" if entry is None else entry.source,
+        locator="" if entry is None else entry.locator,
+        note="" if entry is None else entry.note,
+        boundary=boundary,
+    )
+
+
+def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float]) -> Uplift:
+    if isinstance(uplift, Uplift):
+        return uplift
+    if not set(uplift) <= {"factor", "power_w"}:
+        raise ValueError(
+            f"uplifts[{boundary!r}] has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'"
+        )
+    parts = {
+        key: Parameter(
+            value=float(uplift[given]),
+            unit=unit,
+            low=float(uplift[given]),
+            high=float(uplift[given]),
+            evidence=Evidence.ASSUMED,
+            note="given by the user",
+        )
+        for key, given, unit in (("factor", "factor", "1"), ("power", "power_w", "W"))
+        if given in uplift
+    }
+    return Uplift(**parts)
+
+
+def _repeats(p: float, confidence: float) -> float | None:
+    """Independent runs until one succeeds with probability `confidence`; None if none ever does."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
+    if p <= 0:
+        return None
+    return 1.0 if p >= confidence else math.log(1 - confidence) / math.log1p(-p)

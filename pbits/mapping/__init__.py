@@ -1,0 +1,18 @@
+"""Model → model: what it takes to put a problem on a machine of another shape. Pure functions."""
+
+from pbits.mapping.colouring import colour_classes
+from pbits.mapping.embedding import Embedding, clique_embedding
+from pbits.mapping.quantise import FixedPoint, Rounding
+from pbits.mapping.topology import GRID_RULES, Complete, Grid, Topology
+
+__all__ = [
+    "GRID_RULES",
+    "Complete",
+    "Embedding",
+    "FixedPoint",
+    "Grid",
+    "Rounding",
+    "Topology",
+    "clique_embedding",
+    "colour_classes",
+]

@@ -1,0 +1,17 @@
+"""What has an energy: E(s) over spins, categories or reals."""
+
+from pbits.models.base import Clamp, Domain, EnergyModel
+from pbits.models.categorical import CategoricalModel
+from pbits.models.gaussian import GaussianModel
+from pbits.models.ising import IsingModel
+from pbits.models.polynomial import PolynomialModel
+
+__all__ = [
+    "CategoricalModel",
+    "Clamp",
+    "Domain",
+    "EnergyModel",
+    "GaussianModel",
+    "IsingModel",
+    "PolynomialModel",
+]

@@ -1,0 +1,85 @@
+"""The Gaussian model: what a linear analog circuit holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbits.models.base import EnergyModel, finite_number, finite_vector, read_only, site_states
+
+
+class GaussianModel(EnergyModel):
+    """E(x) = offset + ½ xᵀAx − bᵀx over x ∈ ℝⁿ; P(x) ∝ exp(−βE) is N(A⁻¹b, A⁻¹/β).
+
+    Parameters
+    ----------
+    A : (n, n) array
+        Symmetric and positive definite (the precision matrix at β = 1).
+    b : (n,) array, optional
+        Zero when absent.
+
+    Raises
+    ------
+    ValueError
+        When A is empty, not square, not finite, not symmetric or not positive definite.
+
+    Examples
+    --------
+    >>> import pbits
+    >>> pbits.GaussianModel([[2.0, 0.0], [0.0, 1.0]], [2.0, 0.0]).mean
+    array([1., 0.])
+    """
+
+    domain = "real"
+
+    def __init__(self, A: ArrayLike, b: ArrayLike | None = None, offset: float = 0.0):
+        matrix = np.array(A, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"A has shape {matrix.shape}; expected a square matrix (n, n)")
+        if matrix.size == 0:
+            raise ValueError("A is empty; a model needs at least one site")
+        if not np.isfinite(matrix).all():
+            i, j = np.argwhere(~np.isfinite(matrix))[0]
+            raise ValueError(f"A[{i}, {j}] is {matrix[i, j]}; every entry must be finite")
+        gap = np.abs(matrix - matrix.T)
+        if gap.max() > 1e-12 * np.abs(matrix).max():
+            i, j = np.unravel_index(gap.argmax(), gap.shape)
+            raise ValueError(
+                f"A is not symmetric: A[{i}, {j}] = {matrix[i, j]:g} but A[{j}, {i}] = {matrix[j, i]:g}; "
+                "(A + Aᵀ)/2 has the same energies"
+            )
+        matrix = (matrix + matrix.T) / 2
+        lowest = float(np.linalg.eigvalsh(matrix)[0])
+        if lowest <= 0:
+            raise ValueError(
+                f"A is not positive definite (lowest eigenvalue {lowest:.3g}), so exp(−βE) has no finite "
+                "integral; add at least that much to its diagonal"
+            )
+        self.n = len(matrix)
+        self.A = read_only(matrix)
+        self.b = finite_vector(b, self.n, "b")
+        self.offset = finite_number(offset, "offset")
+
+    def __repr__(self) -> str:
+        return f"GaussianModel(n={self.n})"
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """A⁻¹b, which is also the solution of Ax = b."""
+        return np.linalg.solve(self.A, self.b)
+
+    def energy(self, states: ArrayLike) -> NDArray[np.float64]:
+        """E(x) = offset + ½ xᵀAx − bᵀx of states of shape (..., n); the result has shape (...)."""
+        x = site_states(states, self.n).astype(np.float64)
+        flat = x.reshape(-1, self.n)
+        energies = self.offset + 0.5 * np.einsum("ki,ki->k", flat, flat @ self.A) - flat @ self.b
+        return energies.reshape(x.shape[:-1])
+
+    def arrays(self) -> dict[str, NDArray]:
+        return {"A": self.A, "b": self.b, "offset": np.array(self.offset)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> GaussianModel:
+        return cls(arrays["A"], arrays["b"], float(arrays["offset"]))

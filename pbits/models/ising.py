@@ -1,0 +1,281 @@
+"""The Ising model: what p-bits, Gibbs arrays and FPGA samplers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from pbits.models.base import EnergyModel, finite_number, finite_vector, read_only, site_states
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class IsingModel(EnergyModel):
+    """E(s) = offset − ½ sᵀJs − hᵀs over spins s ∈ {−1, +1}ⁿ.
+
+    Parameters
+    ----------
+    J : (n, n) array or scipy sparse array
+        Symmetric couplings with a zero diagonal. Positive couplings align spins.
+    h : (n,) array, optional
+        Fields; zero when absent.
+    offset : float
+        Constant added to every energy.
+
+    Attributes
+    ----------
+    J : (n, n) read-only array, or CSR array when the model was built from sparse couplings or edges
+    csr : (n, n) CSR array
+        The couplings in the form the kernels use.
+
+    Raises
+    ------
+    ValueError
+        When J is empty, not square, not symmetric, not finite or has a non-zero diagonal; when h has
+        another shape or is not finite. The message says which entry and what to do.
+
+    Notes
+    -----
+    The input of p-bit i is I_i = Σ_j J_ij s_j + h_i, and a heat-bath update sets s_i = +1 with
+    probability σ(2βI_i).
+
+    Examples
+    --------
+    >>> import pbits
+    >>> pair = pbits.IsingModel([[0, 1], [1, 0]])
+    >>> pair.energy([[1, 1], [1, -1]])
+    array([-1.,  1.])
+    """
+
+    domain = "spin"
+
+    def __init__(self, J: ArrayLike | sp.sparray, h: ArrayLike | None = None, offset: float = 0.0):
+        if sp.issparse(J):
+            csr = sp.csr_array(J).astype(np.float64)
+            dense = None
+        else:
+            dense = np.array(J, dtype=np.float64)
+            if dense.ndim != 2:
+                raise ValueError(f"J has shape {dense.shape}; expected a square matrix (n, n)")
+            csr = sp.csr_array(dense)
+        csr.sum_duplicates()
+        csr.eliminate_zeros()
+        csr.sort_indices()
+        _check_couplings(csr)
+        for array in (csr.data, csr.indices, csr.indptr):
+            read_only(array)
+        self.n = csr.shape[0]
+        self.csr = csr
+        self.J = csr if dense is None else read_only(dense)
+        self.h = finite_vector(h, self.n, "h")
+        self.offset = finite_number(offset, "offset")
+
+    def __repr__(self) -> str:
+        return f"IsingModel(n={self.n}, couplings={self.n_couplings}, offset={self.offset:g})"
+
+    @property
+    def n_couplings(self) -> int:
+        """Number of pairs i < j with J_ij ≠ 0."""
+        return self.csr.nnz // 2
+
+    @property
+    def degrees(self) -> NDArray[np.int64]:
+        """Number of neighbours of each site, shape (n,)."""
+        return np.diff(self.csr.indptr).astype(np.int64)
+
+    def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs i < j and their couplings, each of shape (n_couplings,), in row order."""
+        rows = np.repeat(np.arange(self.n), np.diff(self.csr.indptr))
+        upper = rows < self.csr.indices
+        return rows[upper], self.csr.indices[upper].astype(np.int64), self.csr.data[upper]
+
+    def energy(self, states: ArrayLike) -> NDArray[np.float64]:
+        """E(s) = offset − ½ sᵀJs − hᵀs of spins of shape (..., n); the result has shape (...)."""
+        spins = site_states(states, self.n)
+        if not (np.abs(spins) == 1).all():
+            raise ValueError("spins must be −1 or +1; turn bits x into spins with 2*x − 1")
+        flat = spins.reshape(-1, self.n).T.astype(np.float64)
+        pair = np.einsum("ik,ik->k", flat, self.csr @ flat)
+        return (self.offset - 0.5 * pair - self.h @ flat).reshape(spins.shape[:-1])
+
+    def values(self, site: int) -> NDArray[np.int8]:
+        return np.array([-1, 1], dtype=np.int8)
+
+    def arrays(self) -> dict[str, NDArray]:
+        i, j, w = self.edges()
+        edges = np.column_stack([i, j]).astype(np.int64)
+        return {"edges": edges, "weights": w, "h": self.h, "offset": np.array(self.offset)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> IsingModel:
+        h = arrays["h"]
+        return cls.from_edges(len(h), arrays["edges"], arrays["weights"], h, float(arrays["offset"]))
+
+    @classmethod
+    def from_edges(
+        cls,
+        n: int,
+        edges: ArrayLike,
+        weights: ArrayLike,
+        fields: ArrayLike | None = None,
+        offset: float = 0.0,
+    ) -> IsingModel:
+        """A model from an edge list; duplicate edges add up.
+
+        Parameters
+        ----------
+        n : int
+            Number of sites.
+        edges : (m, 2) integers
+            Pairs of sites, 0-based, in either order.
+        weights : (m,) array or float
+            The coupling of each edge.
+        fields : (n,) array, optional
+            h.
+
+        Raises
+        ------
+        ValueError
+            For a self-loop, or a site outside 0 … n−1.
+        """
+        pairs = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
+        coupling = np.broadcast_to(np.asarray(weights, dtype=np.float64), (len(pairs),))
+        if n < 1:
+            raise ValueError(f"n is {n}; a model needs at least one site")
+        outside = (pairs < 0) | (pairs >= n)
+        if outside.any():
+            bad = tuple(pairs[outside.any(axis=1)][0].tolist())
+            raise ValueError(f"edge {bad} names a site outside 0 to {n - 1}")
+        loops = pairs[:, 0] == pairs[:, 1]
+        if loops.any():
+            site = int(pairs[loops][0, 0])
+            raise ValueError(
+                f"edge ({site}, {site}) couples a site to itself; s² = 1, so add its weight to the offset"
+            )
+        rows = np.concatenate([pairs[:, 0], pairs[:, 1]])
+        cols = np.concatenate([pairs[:, 1], pairs[:, 0]])
+        J = sp.coo_array((np.concatenate([coupling, coupling]), (rows, cols)), shape=(n, n))
+        return cls(J, fields, offset)
+
+    @classmethod
+    def from_qubo(cls, Q: ArrayLike | Mapping[tuple[int, int], float], offset: float = 0.0) -> IsingModel:
+        """The model whose energies are xᵀQx + offset with bits x = (1 + s)/2.
+
+        Parameters
+        ----------
+        Q : (n, n) array, scipy sparse array, or mapping {(i, j): value}
+            To be minimised. Q_ij and Q_ji add up; the diagonal holds the linear terms.
+        offset : float
+            Constant added to xᵀQx.
+
+        Notes
+        -----
+        J_ij = −Q_ij/4 and h_i = −(Q_ii/2 + ¼ Σ_{j≠i} Q_ij), with Q_ij the sum over both orders.
+        """
+        if isinstance(Q, Mapping):
+            if not Q:
+                raise ValueError("Q is empty; a model needs at least one site")
+            keys = np.array([tuple(key) for key in Q], dtype=np.int64)
+            n = int(keys.max()) + 1
+            square = sp.coo_array((np.array(list(Q.values()), dtype=np.float64), keys.T), shape=(n, n))
+        else:
+            square = sp.coo_array(Q if sp.issparse(Q) else np.asarray(Q, dtype=np.float64))
+            if square.ndim != 2 or square.shape[0] != square.shape[1]:
+                raise ValueError(f"Q has shape {square.shape}; expected a square matrix (n, n)")
+        square = sp.csr_array(square)
+        both = sp.csr_array(square + square.T)
+        linear = both.diagonal() / 2
+        pair = sp.csr_array(both - sp.diags_array(both.diagonal()))
+        couple = np.asarray(pair.sum(axis=1)).ravel()
+        h = -(linear / 2 + couple / 4)
+        constant = offset + linear.sum() / 2 + couple.sum() / 8
+        J = -pair / 4
+        return cls(J if isinstance(Q, Mapping) or sp.issparse(Q) else J.toarray(), h, float(constant))
+
+    @classmethod
+    def from_ising_dimod(
+        cls,
+        h: Mapping[Hashable, float] | Sequence[float],
+        J: Mapping[tuple[Hashable, Hashable], float],
+        offset: float = 0.0,
+    ) -> IsingModel:
+        """A model from dimod's (h, J), whose energies are Σ h_i s_i + Σ J_ij s_i s_j + offset.
+
+        Labels are numbered in the order in which h, then J, name them. Signs are turned around.
+        """
+        fields = dict(h) if isinstance(h, Mapping) else dict(enumerate(h))
+        labels: dict[Any, int] = {}
+        for label in (*fields, *(end for pair in J for end in pair)):
+            labels.setdefault(label, len(labels))
+        vector = np.zeros(len(labels))
+        for label, value in fields.items():
+            vector[labels[label]] = -value
+        pairs = [(labels[u], labels[v]) for u, v in J]
+        return cls.from_edges(len(labels), pairs, [-w for w in J.values()], vector, offset)
+
+    @classmethod
+    def from_bqm(cls, bqm: Any) -> IsingModel:
+        """A model from a dimod binary quadratic model; sites follow `bqm.variables`."""
+        fields, pairs, offset = bqm.to_ising()
+        order = {label: fields.get(label, 0.0) for label in bqm.variables}
+        return cls.from_ising_dimod(order, pairs, float(offset))
+
+    def to_bqm(self) -> Any:
+        """The dimod binary quadratic model with the same energies, variables 0 … n−1 (needs dimod)."""
+        try:
+            import dimod
+        except ImportError as error:
+            raise ImportError("to_bqm needs dimod: pip install 'pbits[dimod]'") from error
+        i, j, w = self.edges()
+        pairs = {(int(a), int(b)): -float(c) for a, b, c in zip(i, j, w)}
+        return dimod.BinaryQuadraticModel.from_ising(
+            {site: -float(value) for site, value in enumerate(self.h)}, pairs, self.offset
+        )
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph, weight: str = "weight") -> IsingModel:
+        """A model whose couplings are the edge weights as given (1 where an edge has none).
+
+        Sites follow the order of `graph.nodes`.
+        """
+        if graph.is_directed():
+            raise ValueError("the graph is directed; an Ising model needs an undirected graph")
+        order = {node: site for site, node in enumerate(graph.nodes)}
+        links: Iterable[Any] = graph.edges(data=True)
+        edges, weights = [], []
+        for u, v, data in links:
+            edges.append((order[u], order[v]))
+            weights.append(float(data.get(weight, 1.0)))
+        return cls.from_edges(len(order), edges, weights)
+
+
+def _check_couplings(csr: sp.csr_array) -> None:
+    rows, cols = csr.shape
+    if rows != cols:
+        raise ValueError(f"J has shape {csr.shape}; expected a square matrix (n, n)")
+    if rows == 0:
+        raise ValueError("J is empty; a model needs at least one site")
+    if not np.isfinite(csr.data).all():
+        coo = csr.tocoo()
+        bad = int(np.flatnonzero(~np.isfinite(coo.data))[0])
+        where = (int(coo.coords[0][bad]), int(coo.coords[1][bad]))
+        raise ValueError(f"J[{where[0]}, {where[1]}] is {coo.data[bad]}; every coupling must be finite")
+    diagonal = csr.diagonal()
+    if diagonal.any():
+        site = int(np.flatnonzero(diagonal)[0])
+        raise ValueError(
+            f"J[{site}, {site}] is {diagonal[site]:g}; the diagonal must be zero. Since s² = 1 a diagonal d "
+            "only adds −½ Σ d_i to every energy: put that into offset"
+        )
+    difference = abs(csr - csr.T)
+    if difference.nnz and difference.max() > 1e-12 * max(1.0, abs(csr).max()):
+        i, j = (int(k) for k in np.unravel_index(int(difference.argmax()), csr.shape))
+        raise ValueError(
+            f"J is not symmetric: J[{i}, {j}] = {csr[i, j]:g} but J[{j}, {i}] = {csr[j, i]:g}. "
+            "An energy needs a symmetric J; (J + Jᵀ)/2 has the same energies"
+        )

@@ -1,0 +1,27 @@
+"""What has an answer: problems posed as energy models, and the way back from states to answers."""
+
+from pbits.problems.base import Problem, Sense, Solution
+from pbits.problems.boltzmann import BoltzmannMachine
+from pbits.problems.hopfield import HopfieldMemory, Recall
+from pbits.problems.linear_system import GaussianPosterior, LinearSystem
+from pbits.problems.maxcut import MaxCut
+from pbits.problems.reading import read
+from pbits.problems.tsp import TravelingSalesman
+from pbits.problems.tsplib import TsplibInstance, read_tour, read_tsplib
+
+__all__ = [
+    "BoltzmannMachine",
+    "GaussianPosterior",
+    "HopfieldMemory",
+    "LinearSystem",
+    "MaxCut",
+    "Problem",
+    "Recall",
+    "Sense",
+    "Solution",
+    "TravelingSalesman",
+    "TsplibInstance",
+    "read",
+    "read_tour",
+    "read_tsplib",
+]

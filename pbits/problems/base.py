@@ -1,0 +1,176 @@
+"""What has an answer: a problem is posed as an energy model, and its states are read back as answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbits.models import EnergyModel
+
+Sense = Literal["min", "max"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Solution:
+    """The answer a set of states gives, and how far it can be trusted.
+
+    Attributes
+    ----------
+    feasible : bool
+        Whether the answer breaks no constraint.
+    value
+        The decoded answer; None only if the state could not be decoded.
+    objective : float or None
+        The answer's score in `unit`; None if it is infeasible or has no score.
+    violations : dict of str to int
+        Constraint name → how many of that kind are broken.
+    gap : float or None
+        (objective − optimum)/|optimum|, signed so that a positive gap is worse than the best known;
+        None if infeasible, if no optimum is known, or if the optimum is 0.
+    valid_fraction : float
+        The share of the given states that were feasible.
+    """
+
+    feasible: bool
+    value: Any
+    objective: float | None
+    violations: dict[str, int]
+    gap: float | None
+    valid_fraction: float
+    sense: Sense
+    unit: str
+
+    def __str__(self) -> str:
+        share = f"{100 * self.valid_fraction:.3g} % of the states feasible"
+        if not self.feasible:
+            broken = ", ".join(f"{name}: {count}" for name, count in self.violations.items() if count)
+            return f"infeasible ({broken}); {share}"
+        score = "no score" if self.objective is None else f"{self.objective:.6g} {self.unit}".rstrip()
+        gap = "" if self.gap is None else f" ({100 * self.gap:+.2f} % from the best known)"
+        return f"{score}{gap}; {share}"
+
+
+class Problem(ABC):
+    """A question with an energy model whose low-energy states answer it.
+
+    A subclass gives `build_model`, `decode` and `score`, and `violations` if a state can be no answer.
+
+    Attributes
+    ----------
+    name : str
+        Title for people.
+    sense : {"min", "max"}
+        Whether a lower or a higher score is better.
+    optimum : float or None
+        The best score known.
+    unit : str
+        The unit of the score; "" where it has none.
+    """
+
+    name: str
+    sense: Sense = "min"
+    optimum: float | None = None
+    unit: str = ""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}>"
+
+    @abstractmethod
+    def build_model(self) -> EnergyModel:
+        """The energy model of this problem; `to_model` calls it once and keeps the result."""
+
+    @abstractmethod
+    def decode(self, state: ArrayLike) -> Any:
+        """The answer one state of shape (n,) stands for, or None if it stands for none."""
+
+    @abstractmethod
+    def score(self, answer: Any) -> float:
+        """How good a decoded answer is, in `unit`."""
+
+    @cached_property
+    def _model(self) -> EnergyModel:
+        return self.build_model()
+
+    def to_model(self) -> EnergyModel:
+        """The energy model, the same object at every call."""
+        return self._model
+
+    def violations(self, state: ArrayLike) -> dict[str, int]:
+        """Constraint name → how many of that kind the state breaks; all zero, or empty, if feasible."""
+        return {}
+
+    def initial_state(self) -> NDArray | None:
+        """The state of shape (n,) from which this problem asks to start, if it asks."""
+        return None
+
+    def clamp(self) -> dict[int, float]:
+        """Sites that are held, and their values."""
+        return {}
+
+    def beta_range(self) -> tuple[float, float] | None:
+        """(β at the start, β at the end) of a sensible anneal of this model, if one is known."""
+        return None
+
+    def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
+        """The best feasible answer among the states, or the lowest-energy state marked infeasible.
+
+        Parameters
+        ----------
+        states : (m, n) array
+        energies : (m,) array
+            Their energies E(s) under `to_model()`.
+        """
+        rows, energy = self._checked(states, energies)
+        # A cold run visits few distinct states, and each needs decoding only once.
+        _, first, count = np.unique(rows, axis=0, return_index=True, return_counts=True)
+        valid = np.array([not any(self.violations(rows[k]).values()) for k in first])
+        if not valid.any():
+            return self._report(rows[energy.argmin()], 0.0)
+        sign = 1.0 if self.sense == "min" else -1.0
+        best = min(first[valid], key=lambda k: (sign * self.score(self.decode(rows[k])), k))
+        return self._report(rows[best], float(count[valid].sum() / len(rows)))
+
+    def _checked(self, states: ArrayLike, energies: ArrayLike) -> tuple[NDArray, NDArray[np.float64]]:
+        rows, energy = np.asarray(states), np.asarray(energies, dtype=np.float64)
+        if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != self.to_model().n:
+            raise ValueError(
+                f"states have shape {rows.shape}; expected (m, {self.to_model().n}) with m of at least 1"
+            )
+        if energy.shape != (len(rows),):
+            raise ValueError(f"energies have shape {energy.shape}; expected ({len(rows)},), one per state")
+        return rows, energy
+
+    def _report(self, state: NDArray, valid_fraction: float) -> Solution:
+        broken = self.violations(state)
+        feasible = not any(broken.values())
+        value = self.decode(state)
+        objective = float(self.score(value)) if feasible else None
+        gap = None
+        if objective is not None and self.optimum:
+            worse = objective - self.optimum if self.sense == "min" else self.optimum - objective
+            gap = worse / abs(self.optimum)
+        return Solution(
+            feasible=feasible,
+            value=value,
+            objective=objective,
+            violations=broken,
+            gap=gap,
+            valid_fraction=valid_fraction,
+            sense=self.sense,
+            unit=self.unit,
+        )
+
+
+def spins_of(state: ArrayLike, n: int) -> NDArray[np.int8]:
+    """One state as n spins of −1 or +1, or an error that says what it is instead."""
+    spins = np.asarray(state)
+    if spins.shape != (n,):
+        raise ValueError(f"the state has shape {spins.shape}; expected ({n},), one spin per site")
+    if not (np.abs(spins) == 1).all():
+        raise ValueError("spins must be −1 or +1; turn bits x into spins with 2*x − 1")
+    return spins.astype(np.int8)

@@ -1,0 +1,50 @@
+"""Opening a problem file whatever its format."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from os import PathLike
+from pathlib import Path
+
+from pbits.problems._files import read_lines
+from pbits.problems.base import Problem
+from pbits.problems.maxcut import MaxCut
+from pbits.problems.tsp import TravelingSalesman
+
+_FORMATS = {
+    ".tsp": TravelingSalesman.from_tsplib,
+    ".rud": MaxCut.from_rudy,
+    ".mc": MaxCut.from_rudy,
+    ".txt": MaxCut.from_rudy,
+}
+KNOWN = "TSPLIB (.tsp) and rudy Max-Cut graphs (.rud, .mc, .txt, or any name if the first line is 'n m')"
+
+
+def read(path: str | PathLike[str]) -> Problem:
+    """The problem in a file: its suffix tells the format, or its first line where the suffix does not.
+
+    Raises
+    ------
+    ValueError
+        For an unknown format, with the known ones and the nearest; and as the reader of the format does.
+    FileNotFoundError
+        When there is no such file, with the nearest name in its folder.
+    """
+    file = Path(path)
+    if not file.is_file():
+        beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        near = get_close_matches(file.name, beside, n=1)
+        raise FileNotFoundError(
+            f"there is no file {str(file)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    suffix = file.suffix.lower()
+    if suffix in _FORMATS:
+        return _FORMATS[suffix](file)
+    first = next(line for line in read_lines(file, KNOWN) if line.strip())
+    if len(first.split()) == 2 and all(token.isdecimal() for token in first.split()):
+        return MaxCut.from_rudy(file)
+    near = get_close_matches(suffix, _FORMATS, n=1)
+    raise ValueError(
+        f"{file.name} has no known format; known are {KNOWN}"
+        + (f". Perhaps {near[0]} was meant" if near else "")
+    )

@@ -1,0 +1,268 @@
+"""Exact laws of small models: what a perfect sampler would converge to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pbits.models import Clamp, EnergyModel, GaussianModel
+from pbits.models.base import clamped_sites, finite_number, read_only, site_states
+
+MAX_STATES = 1 << 22
+
+# Rows whose energies and moments are computed at once.
+_BLOCK = 1 << 15
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ExactLaw:
+    """P(s) = exp(−βE(s))/Z of one model, with its first two moments.
+
+    Attributes
+    ----------
+    beta : float
+        The β of the law; dimensionless.
+    log_z : float
+        log Σ_s exp(−βE(s)) over the sites that are free (the integral, for reals). The model's offset and
+        the energy of clamped sites are included.
+    mean : (n,) array
+        <s_i>; a clamped site has its clamped value.
+    covariance : (n, n) array
+        <s_i s_j> − <s_i><s_j>; zero for clamped sites.
+    correlation : (n, n) array
+        <s_i s_j>.
+    mean_energy : float
+        <E>.
+    values : tuple of n arrays, or None for reals
+        What each site can hold: one value where it is clamped.
+    states : (m, n) array, or None for reals
+        All states: the first site is the most significant, and values rise (−1 before +1).
+    energies : (m,) array, or None for reals
+        E of each state.
+    probabilities : (m,) array, or None for reals
+        P of each state.
+    """
+
+    beta: float
+    log_z: float
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    mean_energy: float
+    values: tuple[NDArray, ...] | None = None
+    states: NDArray | None = None
+    energies: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        states = "reals" if self.states is None else f"states={len(self.states)}"
+        return f"ExactLaw(n={len(self.mean)}, beta={self.beta:g}, {states}, log_z={self.log_z:.6g})"
+
+    def index(self, states: ArrayLike) -> NDArray[np.int64]:
+        """Row numbers, of shape (...), of states of shape (..., n).
+
+        Raises
+        ------
+        ValueError
+            For a value that a site cannot hold, or another value than the clamped one.
+        TypeError
+            For a law over reals.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pbits
+        >>> law = pbits.exact(pbits.IsingModel([[0, 1], [1, 0]]))
+        >>> rows = law.index([[1, 1], [-1, -1], [1, 1]])
+        >>> np.bincount(rows, minlength=len(law.probabilities))
+        array([1, 0, 0, 2])
+        """
+        if self.values is None:
+            raise TypeError("a law over reals has no list of states; compare its mean and covariance")
+        states = site_states(states, len(self.values))
+        rows = np.zeros(states.shape[:-1], dtype=np.int64)
+        for site, values in enumerate(self.values):
+            column = states[..., site]
+            digit = np.minimum(np.searchsorted(values, column), len(values) - 1)
+            wrong = values[digit] != column
+            if wrong.any():
+                held = ", ".join(f"{value:g}" for value in values)
+                raise ValueError(
+                    f"site {site} holds {column[wrong].flat[0]:g}; under this law it holds {held}"
+                )
+            rows = rows * len(values) + digit
+        return rows
+
+    def total_variation(self, counts: ArrayLike) -> float:
+        """Distance ½ Σ|p − q| between this law and counts, or probabilities, of its m states.
+
+        Compare it with `tv_noise_floor`, which is what a perfect sampler would show.
+        """
+        if self.probabilities is None:
+            raise TypeError("a law over reals has no list of states; compare its mean and covariance")
+        return total_variation(self.probabilities, counts)
+
+
+def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> ExactLaw:
+    """The law P(s) ∝ exp(−βE(s)) of a small model, by enumeration, or of a Gaussian model in closed form.
+
+    Parameters
+    ----------
+    model : EnergyModel
+        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` of any size.
+    beta : float
+        At least 0; above 0 for reals, whose integral is infinite at 0.
+    clamp : mapping {site: value}, optional
+        Sites held fixed: the law is the conditional one, and `log_z` sums over the other sites only.
+
+    Raises
+    ------
+    ValueError
+        When β is negative or not finite, the clamp names a site or value that does not exist, or there are
+        too many states. The message says which size would do.
+    TypeError
+        For a model over reals that is not Gaussian.
+
+    Examples
+    --------
+    >>> import pbits
+    >>> law = pbits.exact(pbits.IsingModel([[0, 1], [1, 0]]), beta=0.5)
+    >>> law.states.tolist()
+    [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    >>> round(float(law.correlation[0, 1]), 6)  # tanh(0.5)
+    0.462117
+    """
+    beta = finite_number(beta, "beta")
+    if beta < 0:
+        raise ValueError(
+            f"beta is {beta:g}; it must be at least 0 (to maximise, change the sign of the model)"
+        )
+    if isinstance(model, GaussianModel):
+        return _gaussian(model, beta, clamp)
+    if model.domain == "real":
+        raise TypeError(
+            f"a {type(model).__name__} has no exact law; exact knows spins, categories and GaussianModel"
+        )
+    return _enumerated(model, beta, clamp)
+
+
+def total_variation(p: ArrayLike, q: ArrayLike) -> float:
+    """½ Σ|p − q| of two distributions over the same states; each may be counts, and is divided by its sum.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or one of them is negative somewhere, not finite, or zero everywhere.
+    """
+    p, q = _distribution(p, "p"), _distribution(q, "q")
+    if p.shape != q.shape:
+        raise ValueError(
+            f"the distributions have shapes {p.shape} and {q.shape}; they must list the same states"
+        )
+    return 0.5 * float(np.abs(p - q).sum())
+
+
+def tv_noise_floor(p: ArrayLike, draws: float) -> float:
+    """The total variation that N independent draws of p show on average, ½ Σ √(2p(1−p)/(πN)).
+
+    Each count is taken as normal, so the floor is too high where Np is below about 1. For correlated draws,
+    N is the number of effective samples.
+    """
+    if not draws > 0:
+        raise ValueError(f"draws is {draws}; the noise floor needs at least one draw")
+    p = _distribution(p, "p")
+    return 0.5 * float(np.sqrt(2 * p * (1 - p) / (math.pi * draws)).sum())
+
+
+def _distribution(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    total = array.sum()
+    if (array < 0).any() or not np.isfinite(total) or total == 0:
+        raise ValueError(f"{name} must hold counts or probabilities: finite, none negative, not all zero")
+    return array / total
+
+
+def _enumerated(model: EnergyModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    held = dict(zip(*(part.tolist() for part in clamped_sites(model, clamp))))
+    values = tuple(
+        np.array([held[site]], dtype=model.values(site).dtype) if site in held else model.values(site)
+        for site in range(model.n)
+    )
+    _check_size([len(v) for v in values])
+    m = math.prod(len(v) for v in values)
+    states = np.empty((m, model.n), dtype=values[0].dtype)
+    energies = np.empty(m)
+    stride = m
+    for site, v in enumerate(values):
+        stride //= len(v)
+        states[:, site] = np.tile(np.repeat(v, stride), m // (len(v) * stride))
+    for rows in _blocks(m):
+        energies[rows] = model.energy(states[rows])
+    exponents = -beta * energies
+    weights = np.exp(exponents - exponents.max())
+    log_z = float(exponents.max() + np.log(weights.sum()))
+    probabilities = weights / weights.sum()
+    mean = np.zeros(model.n)
+    correlation = np.zeros((model.n, model.n))
+    for rows in _blocks(m):
+        block = states[rows].astype(np.float64)
+        weighted = probabilities[rows, None] * block
+        mean += weighted.sum(axis=0)
+        correlation += weighted.T @ block
+    return ExactLaw(
+        beta=beta,
+        log_z=log_z,
+        mean=read_only(mean),
+        covariance=read_only(correlation - np.outer(mean, mean)),
+        correlation=read_only(correlation),
+        mean_energy=float(probabilities @ energies),
+        values=values,
+        states=read_only(states),
+        energies=read_only(energies),
+        probabilities=read_only(probabilities),
+    )
+
+
+def _check_size(sizes: list[int]) -> None:
+    if math.prod(sizes) <= MAX_STATES:
+        return
+    free = [q for q in sizes if q > 1]
+    q = max(free)
+    asked = f"{q}^{len(free)}" if min(free) == q else f"{math.prod(sizes):.3g}"
+    kind = "spins" if q == 2 else f"sites of {q} states"
+    raise ValueError(
+        f"{len(free)} free sites have {asked} states; exact enumerates up to {MAX_STATES} = "
+        f"2^{MAX_STATES.bit_length() - 1}: {int(math.log(MAX_STATES + 0.5, q))} free {kind}. "
+        "Clamp sites, take a smaller model, or sample it"
+    )
+
+
+def _blocks(m: int) -> Iterator[slice]:
+    return (slice(begin, begin + _BLOCK) for begin in range(0, m, _BLOCK))
+
+
+def _gaussian(model: GaussianModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    if beta == 0:
+        raise ValueError("beta is 0, where exp(−βE) over reals has no finite integral; take beta above 0")
+    sites, held = clamped_sites(model, clamp)
+    free = np.setdiff1d(np.arange(model.n), sites)
+    precision = model.A[np.ix_(free, free)]
+    mean = np.zeros(model.n)
+    mean[sites] = held
+    mean[free] = np.linalg.solve(precision, model.b[free] - model.A[np.ix_(free, sites)] @ held)
+    covariance = np.zeros((model.n, model.n))
+    covariance[np.ix_(free, free)] = np.linalg.inv(precision) / beta
+    lowest = float(model.energy(mean))
+    log_det = np.linalg.slogdet(precision).logabsdet
+    return ExactLaw(
+        beta=beta,
+        log_z=float(-beta * lowest + 0.5 * len(free) * math.log(2 * math.pi / beta) - 0.5 * log_det),
+        mean=read_only(mean),
+        covariance=read_only(covariance),
+        correlation=read_only(covariance + np.outer(mean, mean)),
+        mean_energy=lowest + 0.5 * len(free) / beta,
+    )

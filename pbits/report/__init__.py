@@ -1,0 +1,39 @@
+"""Reports: tables, pictures and one-file pages made from JSON-ready documents.
+
+A document is what `pbits.Comparison.to_dict()` returns. This package reads documents and nothing else, so that a
+report can be made again from a stored file without the machines, the problem, or this version's runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pbits.report.document import from_json, plain, to_json, write_text
+from pbits.report.figures import number, si
+from pbits.report.tables import COLUMNS, flat_rows, to_latex, to_markdown
+
+if TYPE_CHECKING:
+    from pbits.report.html import to_html
+
+__all__ = [
+    "COLUMNS",
+    "flat_rows",
+    "from_json",
+    "number",
+    "plain",
+    "si",
+    "to_html",
+    "to_json",
+    "to_latex",
+    "to_markdown",
+    "write_text",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Only a page needs matplotlib and the template engine, which take a second to import.
+    if name == "to_html":
+        from pbits.report.html import to_html
+
+        return to_html
+    raise AttributeError(f"module 'pbits.report' has no attribute {name!r}")

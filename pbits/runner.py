@@ -1,0 +1,234 @@
+"""`run`: one model or problem on one machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import pbits
+from pbits.kernels.blocks import threads
+from pbits.models import Clamp, EnergyModel
+from pbits.models.base import clamped_sites, read_only
+from pbits.problems.base import Problem
+from pbits.result import Run, Trace
+from pbits.schedule import Schedule
+from pbits.streams import STREAM_VERSION, Streams, fresh_seed
+from pbits.substrate import Substrate, load
+
+_DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64}
+
+Progress = bool | Callable[[int, int], None]
+
+
+def run(
+    model: EnergyModel | Problem,
+    machine: str | Path | Substrate = "ideal",
+    schedule: Schedule | None = None,
+    *,
+    seed: int | None = None,
+    chip_seed: int = 0,
+    clamp: Clamp | None = None,
+    initial: ArrayLike | None = None,
+    progress: Progress = False,
+) -> Run:
+    """Run a model or a problem on a machine.
+
+    Parameters
+    ----------
+    model : EnergyModel or Problem
+    machine : str, path or Substrate
+        A name from `pbits.available()`, "embedded:<name>", a TOML file, or a machine object.
+    schedule : Schedule, optional
+        `Schedule()` when absent.
+    seed : int, optional
+        Drawn from the operating system and recorded when absent.
+    chip_seed : int
+        Which of many nominally equal chips: its mismatch, apart from the run's own noise.
+    clamp : mapping, optional
+        Sites held fixed, and at what; added to what the problem clamps.
+    initial : (n,) or (chains, n) array, optional
+        Start states; by default what the problem prescribes, else random.
+    progress : bool or callable
+        True shows a progress bar; a callable gets (steps done, steps in all).
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NotMappable
+        When the machine cannot hold the model; all reasons at once.
+    ValueError
+        For malformed input.
+
+    Examples
+    --------
+    >>> import pbits
+    >>> model = pbits.IsingModel([[0, 1], [1, 0]], h=[0.5, 0])
+    >>> draws = pbits.run(model, "ideal", pbits.Schedule(n_samples=50, chains=4), seed=7)
+    >>> draws.energies.shape, draws.best_energy
+    ((4, 50), -1.5)
+    """
+    schedule = schedule or Schedule()
+    problem = model if isinstance(model, Problem) else None
+    posed = problem.to_model() if problem is not None else model
+    if not isinstance(posed, EnergyModel):
+        raise TypeError(f"run takes an EnergyModel or a Problem, not a {type(model).__name__}")
+    substrate = machine if isinstance(machine, Substrate) else load(machine)
+    held = {**(problem.clamp() if problem is not None else {}), **(clamp or {})}
+    sites, values = clamped_sites(posed, held)
+    held = dict(zip(sites.tolist(), values.tolist()))
+    if initial is None and problem is not None:
+        initial = problem.initial_state()
+    start = _start_states(posed, schedule, initial)
+    seeded = seed is not None
+    streams = Streams(seed=seed if seeded else fresh_seed(), chip_seed=chip_seed)
+    program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
+    with _reporter(progress, schedule, substrate.name) as report:
+        recorder = _Recorder(posed, schedule, report)
+        began = time.perf_counter()
+        done = program.execute(schedule, streams, start, recorder.observe)
+        wall_time_s = time.perf_counter() - began
+    states, energies = recorder.draws()
+    solution = None
+    if problem is not None:
+        # Only draws count: a state that the machine passed through but never handed over solves nothing.
+        solution = problem.solution(states.reshape(-1, posed.n), energies.reshape(-1))
+    record = {
+        "schema": 1,
+        "pbits": pbits.__version__,
+        "stream_version": STREAM_VERSION,
+        "seed": streams.seed,
+        "seed_given": seeded,
+        "chip_seed": streams.chip_seed,
+        "machine": substrate.describe(),
+        "problem": None if problem is None else problem.name,
+        "model": {"kind": type(posed).__name__, "n": posed.n, "fingerprint": posed.fingerprint()},
+        "clamp": {str(site): value for site, value in held.items()},
+        "notes": dict(done.notes),
+        "threads": threads(),
+        "computer": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()},
+        "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
+        "python": platform.python_version(),
+    }
+    return Run(
+        states=read_only(states),
+        energies=read_only(energies),
+        best_energy=recorder.best_energy,
+        best_state=read_only(recorder.best_state),
+        trace=recorder.trace(),
+        first_hit=read_only(recorder.first_hit),
+        solution=solution,
+        counts={name: float(count) for name, count in done.counts.items()},
+        seconds=dict(done.seconds),
+        device_time_s=done.device_time_s,
+        phases=dict(done.phases),
+        wall_time_s=wall_time_s,
+        realised=program.realised(float(schedule.beta)),
+        model=posed,
+        schedule=schedule,
+        prices=substrate.prices,
+        record=record,
+    )
+
+
+def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:
+    if initial is None:
+        return None
+    start = np.asarray(initial)
+    if start.shape not in ((model.n,), (schedule.chains, model.n)):
+        raise ValueError(
+            f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})"
+        )
+    model.energy(start)  # refuses values a site cannot hold
+    return start.astype(_DTYPES[model.domain])
+
+
+class _Recorder:
+    """Computes energies of the posed model, keeps draws, the best state and the trace."""
+
+    def __init__(self, model: EnergyModel, schedule: Schedule, report: Callable[[int], None]):
+        self._model = model
+        self._schedule = schedule
+        self._report = report
+        self._keep = schedule.kind == "sample"
+        n_observed = len(schedule.observed_steps())
+        draws = n_observed if self._keep else 1
+        self._states = np.empty((schedule.chains, draws, model.n), dtype=_DTYPES[model.domain])
+        self._energies = np.empty((schedule.chains, n_observed))
+        self._steps = np.zeros(n_observed, dtype=np.int64)
+        self._count = 0
+        self.best_energy = np.inf
+        self.best_state = np.zeros(model.n, dtype=_DTYPES[model.domain])
+        self.first_hit = np.full(schedule.chains, -1, dtype=np.int64)
+
+    def observe(self, step: int, states: NDArray) -> bool:
+        energies = self._model.energy(states)
+        self._states[:, self._count if self._keep else 0] = states
+        self._energies[:, self._count] = energies
+        self._steps[self._count] = step
+        self._count += 1
+        best = int(energies.argmin())
+        if energies[best] < self.best_energy:
+            self.best_energy = float(energies[best])
+            self.best_state = np.array(states[best], dtype=self._states.dtype)
+        self._report(step)
+        stop_at = self._schedule.stop_at
+        if stop_at is None:
+            return False
+        self.first_hit[(self.first_hit < 0) & (energies <= stop_at)] = step
+        return bool((self.first_hit >= 0).all())
+
+    def draws(self) -> tuple[NDArray, NDArray[np.float64]]:
+        if self._keep:
+            return self._states[:, : self._count], self._energies[:, : self._count]
+        return self._states, self._energies[:, self._count - 1 : self._count]
+
+    def trace(self) -> Trace:
+        return Trace(
+            steps=read_only(self._steps[: self._count]),
+            energies=read_only(self._energies[:, : self._count]),
+        )
+
+
+class _reporter:
+    """A progress bar, the caller's function, or nothing; reports at most some hundred times."""
+
+    def __init__(self, progress: Progress, schedule: Schedule, name: str):
+        self._total = schedule.total_steps
+        self._every = max(1, self._total // 200)
+        self._next = 0
+        self._bar: Any = None
+        self._call = progress if callable(progress) else None
+        if progress is True:
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(transient=True)
+            self._task = self._bar.add_task(name, total=self._total)
+
+    def __enter__(self) -> Callable[[int], None]:
+        if self._bar is not None:
+            self._bar.start()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _report(self, step: int) -> None:
+        if step < self._next and step < self._total:
+            return
+        self._next = step + self._every
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step)
+        if self._call is not None:
+            self._call(step, self._total)

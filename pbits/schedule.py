@@ -1,0 +1,175 @@
+"""What to run: how many chains, how many sweeps, at which β, and which states to keep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = Literal["geometric", "linear", "logarithmic"]
+SHAPES: tuple[str, ...] = ("geometric", "linear", "logarithmic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Sampling at one β: `n_warmup` steps are thrown away, then every `steps_per_sample`-th is kept.
+
+    Parameters
+    ----------
+    n_samples : int
+        Draws kept per chain.
+    n_warmup : int
+        Steps before the first draw is due.
+    steps_per_sample : int
+        Steps between draws (thinning).
+    beta : float
+        Inverse temperature, dimensionless, ≥ 0.
+    chains : int
+        Independent chains.
+    step_s : float, optional
+        For circuits: device seconds per step. By default the circuit's slowest relaxation time.
+
+    Notes
+    -----
+    One step is one sweep: every free site is updated once. On continuous-time machines it is n update
+    attempts on average; on circuits it is `step_s` seconds. For annealing use `Schedule.anneal`.
+
+    Raises
+    ------
+    ValueError
+        For a negative or non-finite β, no samples, no chains, or a negative warm-up.
+
+    Examples
+    --------
+    >>> Schedule(n_samples=3, n_warmup=2, steps_per_sample=4).total_steps
+    14
+    """
+
+    n_samples: int = 1000
+    n_warmup: int = 100
+    steps_per_sample: int = 1
+    beta: float = 1.0
+    chains: int = 4
+    step_s: float | None = None
+    beta_start: float | None = None
+    shape: Shape | None = None
+    levels: int | None = None
+    stop_at: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_samples", 1), ("n_warmup", 0), ("steps_per_sample", 1), ("chains", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+            object.__setattr__(self, name, int(value))
+        for name in ("beta", "beta_start"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value}; an inverse temperature must be finite and at least 0")
+        if self.step_s is not None and not (np.isfinite(self.step_s) and self.step_s > 0):
+            raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")
+        if self.stop_at is not None and not np.isfinite(self.stop_at):
+            raise ValueError(f"stop_at is {self.stop_at}; it must be a finite energy")
+        if self.kind == "anneal":
+            self._check_anneal()
+        elif self.beta_start is not None or self.levels is not None:
+            raise ValueError("beta_start and levels belong to an anneal; use Schedule.anneal(...)")
+
+    def _check_anneal(self) -> None:
+        if self.shape not in SHAPES:
+            raise ValueError(f"shape is {self.shape!r}; it must be one of {', '.join(SHAPES)}")
+        if self.beta_start is None:
+            raise ValueError("an anneal needs beta_start; use Schedule.anneal(...)")
+        if self.shape != "linear" and self.beta_start == 0:
+            raise ValueError(f"a {self.shape} anneal cannot start at β = 0; use a small β, or shape='linear'")
+        if self.shape != "linear" and self.beta == 0:
+            raise ValueError(f"a {self.shape} anneal cannot stop at β = 0; use a small β, or shape='linear'")
+        if self.n_samples != 1 or self.n_warmup != 0:
+            raise ValueError("an anneal keeps one draw, its last; use Schedule.anneal(...)")
+        if self.levels is not None and not 1 <= self.levels <= self.steps_per_sample:
+            raise ValueError(f"levels is {self.levels}; it must lie between 1 and the number of sweeps")
+
+    @classmethod
+    def anneal(
+        cls,
+        *,
+        sweeps: int = 1000,
+        beta_start: float = 0.1,
+        beta_stop: float = 3.0,
+        shape: Shape = "geometric",
+        chains: int = 32,
+        levels: int | None = None,
+        stop_at: float | None = None,
+    ) -> Schedule:
+        """Annealing from `beta_start` to `beta_stop`; keeps one draw per chain, the last.
+
+        Parameters
+        ----------
+        sweeps : int
+            Length of the anneal.
+        shape : {"geometric", "linear", "logarithmic"}
+            Geometric: β_k = β₀ (β₁/β₀)^x. Linear: β_k = β₀ + (β₁ − β₀) x. Logarithmic (Geman and Geman):
+            β_k = β₀ [1 + (β₁/β₀ − 1) ln(1 + k)/ln(1 + K)], with k = 0 … K the sweep, x = k/K and K = sweeps − 1.
+        levels : int, optional
+            Number of distinct β: a machine that stores βJ is programmed that many times. By default every
+            sweep has its own β.
+        stop_at : float, optional
+            Stop once every chain has visited an energy ≤ `stop_at`; `run.first_hit` holds when.
+
+        Examples
+        --------
+        >>> Schedule.anneal(sweeps=3, beta_start=1.0, beta_stop=4.0).betas()
+        array([1., 2., 4.])
+        """
+        return cls(
+            n_samples=1,
+            n_warmup=0,
+            steps_per_sample=sweeps,
+            beta=beta_stop,
+            chains=chains,
+            beta_start=beta_start,
+            shape=shape,
+            levels=levels,
+            stop_at=stop_at,
+        )
+
+    @property
+    def kind(self) -> Literal["sample", "anneal"]:
+        return "sample" if self.shape is None else "anneal"
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of one chain, warm-up included."""
+        return self.n_warmup + self.n_samples * self.steps_per_sample
+
+    def betas(self) -> NDArray[np.float64]:
+        """β of every step, shape (total_steps,)."""
+        steps = self.total_steps
+        if self.kind == "sample":
+            return np.full(steps, float(self.beta))
+        assert self.beta_start is not None
+        start, stop = float(self.beta_start), float(self.beta)
+        levels = self.levels or steps
+        k = np.arange(steps) * levels // steps
+        last = max(levels - 1, 1)
+        if self.shape == "geometric":
+            ladder = start * (stop / start) ** (k / last)
+        elif self.shape == "linear":
+            ladder = start + (stop - start) * k / last
+        else:
+            ladder = start * (1 + (stop / start - 1) * np.log1p(k) / np.log1p(last))
+        return np.full(steps, stop) if levels == 1 else ladder
+
+    def observed_steps(self) -> NDArray[np.int64]:
+        """Steps (1-based) after which the state is looked at.
+
+        Every draw when sampling; every sweep when annealing, so that the best state visited is known.
+        """
+        if self.kind == "anneal":
+            return np.arange(1, self.total_steps + 1)
+        return self.n_warmup + self.steps_per_sample * np.arange(1, self.n_samples + 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,351 @@
+"""The one seam between problems and machines: a `Substrate` compiles a model to a `Program`, which executes.
+
+A machine tells what it can hold (`limits`), what it will hold (`Program.realised`), by which law it will sample
+(`Program.law`), and, after a run, what happened (`Execution`: operation counts and device time). It never computes
+an energy, a score or a joule: the core does, from the model as posed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbits.mapping import Topology
+from pbits.models import Clamp, Domain, EnergyModel, IsingModel
+from pbits.parameters import MachineSpec, PriceTable, read_machine
+from pbits.schedule import Schedule
+from pbits.streams import Streams
+
+ENTRY_POINTS = "pbits.substrates"
+
+Observer = Callable[[int, NDArray], bool]
+"""observe(step, states): states (chains, n) of the posed model after a step; True asks to stop."""
+
+
+class NotMappable(ValueError):
+    """A model does not fit a machine.
+
+    Attributes
+    ----------
+    machine : str
+    reasons : tuple of str
+        All of them at once.
+    """
+
+    def __init__(self, machine: str, reasons: list[str]):
+        self.machine = machine
+        self.reasons = tuple(reasons)
+        super().__init__(f"{machine} cannot hold this model: " + "; ".join(reasons))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a machine can hold and do.
+
+    Attributes
+    ----------
+    domains : frozenset
+        Kinds of site: "spin", "category", "real".
+    topology : Topology, optional
+        Its wiring; None for no restriction at all.
+    clamp : bool
+        Whether sites can be held fixed.
+    stores_beta : bool
+        Whether βJ is what is stored, so that every change of β is a programming.
+    max_coupling : float, optional
+        Cap on β|J|.
+    unchecked : tuple of str
+        Limits that exist but whose value is not stated, so that nothing could be checked.
+    """
+
+    domains: frozenset[Domain]
+    topology: Topology | None = None
+    clamp: bool = True
+    stores_beta: bool = False
+    max_coupling: float | None = None
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """The stationary law of a machine's own dynamics.
+
+    Attributes
+    ----------
+    kind : {"boltzmann", "stationary", "unknown"}
+        Boltzmann: P ∝ exp(−βE) of `model`. Stationary: the fixed point of `rule` on `model`, as
+        `pbits.reference.transition` computes it. Unknown: not known in closed or enumerable form.
+    model : EnergyModel, optional
+        On the machine's own sites.
+    beta : float
+    rule : mapping
+        Arguments of `pbits.reference.transition` beside the model and β.
+    clamp : mapping
+        Machine sites held fixed.
+    readout : callable, optional
+        Machine states (m, sites) to states of the posed model (m, n); identity when absent.
+    note : str
+    """
+
+    kind: Literal["boltzmann", "stationary", "unknown"]
+    model: EnergyModel | None
+    beta: float
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    clamp: Mapping[int, float] = field(default_factory=dict)
+    readout: Callable[[NDArray], NDArray] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What a machine did.
+
+    Attributes
+    ----------
+    counts : mapping
+        Counted operations by name ("update", "toggle", "random_bit", "read", "write", …).
+    seconds : mapping
+        Device seconds by power state; None where a needed time is not stated.
+    device_time_s : float, optional
+        None where the machine has no clock, or a time it needs is not stated.
+    phases : mapping
+        Device seconds by phase of work (programming, sweeping, read-out, …).
+    notes : mapping
+        What a reader of the record should know: placement, chain breaks, rounding, assumptions.
+    """
+
+    counts: Mapping[str, float]
+    seconds: Mapping[str, float | None]
+    device_time_s: float | None
+    phases: Mapping[str, float | None]
+    notes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a model goes: machine sites, the chip in the socket, and the sites held fixed.
+
+    Attributes
+    ----------
+    cells : (n,) int64
+        Machine site of each model site.
+    chip_seed : int
+    clamp : dict
+        Model sites held fixed, and at what.
+    """
+
+    cells: NDArray[np.int64]
+    chip_seed: int
+    clamp: dict[int, float]
+
+
+class Program(ABC):
+    """A model compiled for a machine: placed, rounded, with this chip's mismatch."""
+
+    @abstractmethod
+    def realised(self, beta: float) -> EnergyModel:
+        """What the machine holds at β, on its own sites: the posed model after embedding and rounding."""
+
+    @abstractmethod
+    def law(self, beta: float) -> Law:
+        """The stationary law of the machine's dynamics at β."""
+
+    @abstractmethod
+    def execute(
+        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
+    ) -> Execution:
+        """Run, handing the states after each of `schedule.observed_steps()` to `observe`."""
+
+    def twin(self, schedule: Schedule, seed: int) -> NDArray | None:
+        """The states of `pbits.run` by an independent, slow implementation; only a machine of unknown law needs one."""
+        return None
+
+
+class Substrate(ABC):
+    """A machine.
+
+    Attributes
+    ----------
+    name : str
+        Its catalogue name, or what the user calls it.
+    capabilities : Capabilities
+    prices : PriceTable, optional
+        None for a machine that costs nothing because it does not exist (the ideal one).
+    spec : MachineSpec, optional
+        The catalogue entry it was built from.
+    """
+
+    name: str
+    capabilities: Capabilities
+    prices: PriceTable | None = None
+    spec: MachineSpec | None = None
+
+    def limits(
+        self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
+    ) -> list[str]:
+        """Every reason why the model cannot run here, each with what would fit; empty when it can.
+
+        `cells` says on which machine sites the model's sites lie, where the caller has placed them.
+        """
+        can = self.capabilities
+        if model.domain not in can.domains:
+            kinds = " and ".join(sorted(can.domains))
+            return [f"its sites hold {kinds} values; the model's sites hold {model.domain} values"]
+        reasons = _wiring_limits(model, can.topology, cells) if isinstance(model, IsingModel) else []
+        if can.max_coupling is not None and schedule is not None and isinstance(model, IsingModel):
+            largest = float(np.abs(model.csr.data).max(initial=0.0))
+            top = float(schedule.betas().max())
+            if top * largest > can.max_coupling:
+                reasons.append(
+                    f"β|J| reaches {top * largest:.3g} and the machine holds at most {can.max_coupling:g}; "
+                    f"β ≤ {can.max_coupling / largest:.3g} would fit"
+                )
+        return reasons
+
+    def compile(
+        self,
+        model: EnergyModel,
+        schedule: Schedule,
+        *,
+        chip_seed: int = 0,
+        clamp: Clamp | None = None,
+        cells: NDArray[np.int64] | None = None,
+    ) -> Program:
+        """Place (unless `cells` says where), round and check the model.
+
+        Raises
+        ------
+        NotMappable
+            With all reasons at once.
+        """
+        reasons = self.limits(model, schedule, cells)
+        if clamp and not self.capabilities.clamp:
+            reasons.append(f"it cannot hold sites fixed; the run clamps {len(clamp)}")
+        if reasons:
+            raise NotMappable(self.name, reasons)
+        if cells is None:
+            cells = np.arange(model.n)
+            if isinstance(model, IsingModel) and self.capabilities.topology is not None:
+                placed = self.capabilities.topology.place(model)
+                assert placed is not None, "limits() lets through only what can be placed"
+                cells = placed
+        return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=dict(clamp or {})))
+
+    @abstractmethod
+    def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
+        """Compile a model that is known to fit."""
+
+    def describe(self) -> dict[str, Any]:
+        """What the record of a run says about the machine."""
+        spec = self.spec
+        return {
+            "name": self.name,
+            "title": spec.title if spec else self.name,
+            "physics": spec.physics if spec else type(self).__module__,
+            "catalogue_date": spec.date if spec else None,
+            "unchecked": list(self.capabilities.unchecked),
+        }
+
+
+def _wiring_limits(
+    model: IsingModel, topology: Topology | None, cells: NDArray[np.int64] | None
+) -> list[str]:
+    if topology is None:
+        return []
+    if cells is not None:
+        i, j, _ = model.edges()
+        off = int((~topology.wired(cells[i], cells[j])).sum())
+        return [f"{off} couplings of the given placement do not lie on wires"] if off else []
+    reasons = []
+    if model.n > topology.n_sites:
+        reasons.append(f"the model has {model.n:,} sites and the machine {topology.n_sites:,}")
+    degree = int(model.degrees.max())
+    if degree > topology.max_degree:
+        reasons.append(f"a site has {degree} neighbours and the machine wires {topology.max_degree}")
+    if not reasons and topology.place(model) is None:
+        reasons.append(
+            f"its couplings do not lie on the machine's wires ({topology.describe()}, sites numbered row by row)"
+        )
+    if reasons:
+        reasons.append("wrap the machine in pbits.Embedded(...) or call it 'embedded:<name>'")
+    return reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What a distribution offers through the entry-point group `pbits.substrates`.
+
+    Attributes
+    ----------
+    machines : mapping
+        Machine name to a function that builds it.
+    physics : mapping
+        Name of a physics to a function that builds a machine from a `MachineSpec`.
+    """
+
+    machines: Mapping[str, Callable[[], Substrate]]
+    physics: Mapping[str, Callable[[MachineSpec], Substrate]]
+
+
+@cache
+def _listing() -> Listing:
+    machines: dict[str, Callable[[], Substrate]] = {}
+    physics: dict[str, Callable[[MachineSpec], Substrate]] = {}
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        offered = point.load()()
+        machines |= offered.machines
+        physics |= offered.physics
+    return Listing(machines=machines, physics=physics)
+
+
+def available() -> tuple[str, ...]:
+    """The names of all machines found, sorted.
+
+    Examples
+    --------
+    >>> "ideal" in available()
+    True
+    """
+    return tuple(sorted(_listing().machines))
+
+
+def load(machine: str | Path) -> Substrate:
+    """A machine by its name, by "embedded:<name>", or from a TOML file.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message suggests the nearest.
+    """
+    text = str(machine)
+    if text.startswith("embedded:"):
+        from pbits.embedded import Embedded
+
+        return Embedded(load(text.removeprefix("embedded:")))
+    if text.endswith(".toml"):
+        return build(read_machine(Path(text)))
+    found = _listing().machines
+    if text not in found:
+        near = difflib.get_close_matches(text, found, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no machine is named {text!r}{hint} Known: {', '.join(sorted(found))}")
+    return found[text]()
+
+
+def build(spec: MachineSpec) -> Substrate:
+    """The machine a catalogue entry describes."""
+    kinds = _listing().physics
+    if spec.physics not in kinds:
+        raise ValueError(
+            f"{spec.path}: no physics is named {spec.physics!r}; known: {', '.join(sorted(kinds))}"
+        )
+    return kinds[spec.physics](spec)

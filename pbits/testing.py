@@ -1,0 +1,325 @@
+"""The conformance suite every machine must pass, ours or a third party's.
+
+A machine promises a law (`Program.law`), reproducible draws, an honest account and refusals that say what would
+fit. Each check here holds one promise against the machine and raises `AssertionError` with the figures when it is
+broken::
+
+    from pbits import testing
+
+    @pytest.mark.parametrize("name", pbits.available())
+    @pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
+    def test_conformance(name, check):
+        check(pbits.load(name))
+
+The laws are computed by `pbits.reference`, by enumeration or from the declared update rule, and never from the
+machine's own kernel. Seeds are fixed: a machine that passes once passes always.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbits.diagnostics import diagnose
+from pbits.ledger import price
+from pbits.mapping import Complete
+from pbits.models import EnergyModel, GaussianModel, IsingModel
+from pbits.parameters import BOUNDARIES, Parameter
+from pbits.reference import exact, stationary, total_variation, transition, tv_noise_floor
+from pbits.runner import run
+from pbits.schedule import Schedule
+from pbits.substrate import Law, NotMappable, Substrate
+
+SPINS = 10
+REALS = 5
+DRAWS = 1_000_000
+MARGIN = 1.5
+SIGMAS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawReport:
+    """How far a machine's draws are from the law it declares.
+
+    Attributes
+    ----------
+    kind : str
+        As declared.
+    distance : float
+        Spins: total variation. Reals: the largest deviation of a mean or covariance, in standard errors.
+    allowed : float
+        Spins: 1.5 times the total variation expected of independent draws. Reals: 5 standard errors.
+    thinning : int
+        Steps between draws, chosen so that the worst integrated autocorrelation time is at most 1.2 draws.
+    """
+
+    kind: str
+    distance: float
+    allowed: float
+    thinning: int
+
+
+def native_model(machine: Substrate, seed: int = 0) -> EnergyModel:
+    """A small random model on the machine's own connection graph.
+
+    Spins: 10 sites, J ~ N(0, 1)/√10 on the wires of a compact piece, h ~ 0.3 N(0, 1). Reals: a symmetric diagonally
+    dominant A with negative couplings, which passive circuits realise too, and b ~ N(0, 1).
+    """
+    rng = np.random.default_rng(seed)
+    if "spin" in machine.capabilities.domains:
+        topology = machine.capabilities.topology or Complete(SPINS)
+        edges = topology.piece(SPINS)
+        weights = rng.normal(size=len(edges)) / np.sqrt(SPINS)
+        return IsingModel.from_edges(SPINS, edges, weights, 0.3 * rng.normal(size=SPINS))
+    couplings = np.triu(rng.random((REALS, REALS)), 1)
+    A = -(couplings + couplings.T)
+    np.fill_diagonal(A, -A.sum(axis=1) + rng.uniform(0.5, 1.5, size=REALS))
+    return GaussianModel(A, rng.normal(size=REALS))
+
+
+def law_table(law: Law) -> tuple[NDArray, NDArray[np.float64]]:
+    """States (m, sites) and probabilities (m,) of a declared law of spins, before any read-out map."""
+    assert isinstance(law.model, IsingModel)
+    if law.kind == "boltzmann":
+        found = exact(law.model, law.beta, law.clamp)
+        assert found.states is not None
+        assert found.probabilities is not None
+        return found.states, found.probabilities
+    states = exact(law.model, law.beta).states
+    assert states is not None
+    return states, stationary(transition(law.model, beta=law.beta, **law.rule))
+
+
+def measure_law(
+    machine: Substrate, model: EnergyModel | None = None, *, draws: int = DRAWS, seed: int = 11
+) -> LawReport:
+    """Draw from a machine and measure the distance to the law it declares."""
+    model = native_model(machine) if model is None else model
+    thinning = _thinning(machine, model, seed)
+    chains = 1000
+    schedule = Schedule(
+        n_samples=-(-draws // chains), n_warmup=50 * thinning, steps_per_sample=thinning, chains=chains
+    )
+    law = machine.compile(model, schedule).law(schedule.beta)
+    states = run(model, machine, schedule, seed=seed).states.reshape(-1, model.n)
+    if isinstance(model, GaussianModel):
+        return _reals(law, states, thinning)
+    return _spins(law, states, thinning)
+
+
+def _spins(law: Law, states: NDArray, thinning: int) -> LawReport:
+    rows, probabilities = law_table(law)
+    if law.readout is not None:
+        rows = law.readout(rows)
+    expected = np.bincount(_code(rows), weights=probabilities, minlength=2 ** states.shape[1])
+    shares = np.bincount(_code(states), minlength=len(expected)) / len(states)
+    return LawReport(
+        kind=law.kind,
+        distance=float(total_variation(shares, expected)),
+        allowed=MARGIN * float(tv_noise_floor(expected, len(states))),
+        thinning=thinning,
+    )
+
+
+def _reals(law: Law, states: NDArray, thinning: int) -> LawReport:
+    assert isinstance(law.model, GaussianModel)
+    truth = exact(law.model, law.beta)
+    count = len(states)
+    variances = np.diag(truth.covariance)
+    of_means = (states.mean(axis=0) - truth.mean) / np.sqrt(variances / count)
+    spread = np.sqrt((np.outer(variances, variances) + truth.covariance**2) / count)
+    of_covariances = (np.cov(states, rowvar=False) - truth.covariance) / spread
+    worst = max(np.abs(of_means).max(), np.abs(of_covariances).max())
+    return LawReport(kind=law.kind, distance=float(worst), allowed=SIGMAS, thinning=thinning)
+
+
+def _code(spins: NDArray) -> NDArray[np.int64]:
+    """Row number of spin states in the order of `exact`."""
+    return (spins > 0) @ (1 << np.arange(spins.shape[1])[::-1])
+
+
+def _thinning(machine: Substrate, model: EnergyModel, seed: int) -> int:
+    thinning = 1
+    while True:
+        schedule = Schedule(n_samples=2000, n_warmup=200, steps_per_sample=thinning, chains=8)
+        tau = diagnose(run(model, machine, schedule, seed=seed + 1)).worst_tau_int
+        if tau is not None and tau <= 1.2:
+            return thinning
+        assert thinning < 4096, f"{machine.name}: draws 4096 steps apart still depend on each other"
+        thinning *= 2
+
+
+def check_law(machine: Substrate) -> None:
+    """The machine samples the law it declares.
+
+    Spins: over 2¹⁰ states and 10⁶ draws the total variation stays below 1.5 times its expectation for independent
+    draws. Its spread is about 2 % of that expectation, so a true law passes at any seed, and an error of 5 % in β
+    does not. Reals: no mean or covariance is off by 5 standard errors (false alarm below 10⁻⁴).
+    An unknown law: the program must offer a twin, and the machine must equal it state for state.
+    """
+    model = native_model(machine)
+    schedule = Schedule(n_samples=20, n_warmup=5, chains=3)
+    program = machine.compile(model, schedule)
+    law = program.law(schedule.beta)
+    if law.kind == "unknown":
+        assert law.note, f"{machine.name}: an unknown law needs a note that says why"
+        twin = program.twin(schedule, seed=3)
+        assert twin is not None, f"{machine.name}: a machine of unknown law needs a twin to be checked against"
+        assert np.array_equal(run(model, machine, schedule, seed=3).states, twin)
+        return
+    report = measure_law(machine, model)
+    assert report.distance <= report.allowed, (
+        f"{machine.name} declares a {report.kind} law and is {report.distance:.4g} from it; chance allows "
+        f"{report.allowed:.4g} (thinning {report.thinning})"
+    )
+
+
+def check_realised(machine: Substrate) -> None:
+    """What the machine holds is a model of its own sites, and the same chip holds the same twice."""
+    model = native_model(machine)
+    schedule = Schedule()
+    first, again = (
+        machine.compile(model, schedule, chip_seed=5).realised(schedule.beta).fingerprint() for _ in range(2)
+    )
+    assert first == again, f"{machine.name}: one chip seed gave two different chips"
+
+
+def check_reproducible(machine: Substrate) -> None:
+    """Draws depend on the seed alone: not on threads, chunks of steps, or which chains are kept."""
+    model = native_model(machine)
+    schedule = Schedule(n_samples=12, n_warmup=3, steps_per_sample=2, chains=130)
+    with _threads(1):
+        one = run(model, machine, schedule, seed=9)
+    with _threads(3):
+        many = run(model, machine, schedule, seed=9)
+    _same(one.states, many.states, f"{machine.name}: the number of threads changed the draws")
+    few = run(model, machine, replace(schedule, chains=7), seed=9)
+    _same(few.states, one.states[:7], f"{machine.name}: leaving chains out changed the others")
+    fine = run(model, machine, replace(schedule, n_samples=24, steps_per_sample=1), seed=9)
+    _same(fine.states[:, 1::2], one.states, f"{machine.name}: looking more often changed what was seen")
+    other = run(model, machine, schedule, seed=10)
+    assert not np.array_equal(other.states, one.states), f"{machine.name}: two seeds gave one result"
+
+
+def check_seed_is_recorded(machine: Substrate) -> None:
+    """A run that was given no seed records the one it drew, and repeats with it."""
+    model = native_model(machine)
+    schedule = Schedule(n_samples=5, n_warmup=0, chains=2)
+    first = run(model, machine, schedule)
+    again = run(model, machine, schedule, seed=first.record["seed"])
+    assert not first.record["seed_given"]
+    assert again.record["seed_given"]
+    _same(first.states, again.states, f"{machine.name}: the recorded seed did not repeat the run")
+
+
+def check_ledger(machine: Substrate) -> None:
+    """No price, no total; and with every price a positive number of joules that counts the warm-up."""
+    model = native_model(machine)
+    one = run(model, machine, Schedule(n_samples=10, n_warmup=10, chains=2), seed=1)
+    ledger = price(one)
+    if machine.prices is None:
+        assert ledger.joules is None, f"{machine.name} states no prices and yet has joules"
+        assert ledger.reasons
+        return
+    assert (ledger.joules is None) == bool(ledger.reasons)
+    for operation, parameter in machine.prices.operations.items():
+        if not one.counts.get(operation) or not isinstance(parameter, Parameter):
+            continue
+        unknown = Parameter(value=None, unit=parameter.unit, note="taken out by the conformance suite")
+        stripped = replace(
+            machine.prices, operations={**machine.prices.operations, operation: unknown}
+        )
+        without = price(one, prices=stripped)
+        assert without.joules is None, f"{machine.name}: {operation} has no price and yet there is a total"
+        assert any(operation in reason for reason in without.reasons)
+    longer = price(run(model, machine, Schedule(n_samples=10, n_warmup=1000, chains=2), seed=1))
+    if ledger.joules is not None and longer.joules is not None:
+        assert longer.joules >= ledger.joules > 0, f"{machine.name}: warm-up is free"
+    below = BOUNDARIES.index(machine.prices.boundary)
+    if below:
+        assert price(one, boundary=BOUNDARIES[below - 1]).joules is None
+
+
+def check_refusals(machine: Substrate) -> None:
+    """What cannot run is refused with every reason, and each limit is named as a number."""
+    can = machine.capabilities
+    wrong = GaussianModel(np.eye(2)) if "real" not in can.domains else IsingModel([[0, 1], [1, 0]])
+    if wrong.domain not in can.domains:
+        _refused(machine, wrong, "sites hold")
+    topology = can.topology
+    if topology is None or "spin" not in can.domains:
+        return
+    too_many = topology.n_sites + 1
+    _refused(machine, IsingModel.from_edges(too_many, [(0, 1)], 1.0), f"{topology.n_sites:,}")
+    if topology.max_degree < topology.n_sites - 2:
+        star = IsingModel.from_edges(
+            topology.max_degree + 2, [(0, k) for k in range(1, topology.max_degree + 2)], 1.0
+        )
+        _refused(machine, star, str(topology.max_degree))
+    if can.max_coupling is not None:
+        edge = topology.piece(2)
+        strong = IsingModel.from_edges(2, edge, 2 * can.max_coupling)
+        _refused(machine, strong, f"{can.max_coupling:g}")
+
+
+def check_clamp(machine: Substrate) -> None:
+    """Clamped sites stay where they are held, and a machine that cannot hold them says so."""
+    model = native_model(machine)
+    held = {2: 1.0, 4: -1.0}
+    schedule = Schedule(n_samples=50, n_warmup=0, chains=4)
+    if not machine.capabilities.clamp:
+        try:
+            machine.compile(model, schedule, clamp=held)
+        except NotMappable:
+            return
+        raise AssertionError(f"{machine.name} cannot clamp and yet compiled a clamped model")
+    states = run(model, machine, schedule, seed=2, clamp=held).states
+    for site, value in held.items():
+        assert (states[..., site] == value).all(), f"{machine.name}: clamped site {site} moved"
+
+
+CHECKS: tuple[Callable[[Substrate], None], ...] = (
+    check_law,
+    check_realised,
+    check_reproducible,
+    check_seed_is_recorded,
+    check_ledger,
+    check_refusals,
+    check_clamp,
+)
+
+
+def _refused(machine: Substrate, model: EnergyModel, expected: str) -> None:
+    try:
+        machine.compile(model, Schedule(n_samples=1, n_warmup=0, chains=1))
+    except NotMappable as refusal:
+        text = str(refusal)
+        assert expected in text, f"{machine.name} refuses without naming the limit {expected!r}: {text}"
+        return
+    raise AssertionError(f"{machine.name} accepted a model it cannot hold ({model!r})")
+
+
+def _same(first: NDArray, second: NDArray, message: str) -> None:
+    if first.dtype == np.float64:
+        assert np.allclose(first, second, rtol=1e-10, atol=1e-12), message
+    else:
+        assert np.array_equal(first, second), message
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = os.environ.get("PBITS_THREADS")
+    os.environ["PBITS_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PBITS_THREADS"]
+        else:
+            os.environ["PBITS_THREADS"] = before
+

@@ -1,0 +1,201 @@
+"""Every machine file reads, every number has a source, and a slip in one is found."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hardware_models
+from pbits.parameters import CatalogueError, Evidence, Included, Parameter, read_machine, read_sources
+
+CATALOGUE = Path(hardware_models.__file__).parent / "catalogue"
+MACHINES = sorted(path.stem for path in CATALOGUE.glob("*.toml") if path.name != "sources.toml")
+
+# The unit of every number a machine may state; a number that is not here is a misspelling.
+UNITS = {
+    **{"rows": "1", "columns": "1", "max_sites": "1", "max_cells": "1", "cycles_per_phase": "1"},
+    **{"total_bits": "1", "fraction_bits": "1", "component_bits": "1", "adc_bits": "1", "max_coupling": "1"},
+    **{"clock": "Hz", "phase_time": "s", "tau_rng": "s", "read_time": "s", "program_time": "s"},
+    **{"peak_flops": "FLOP/s", "memory_bandwidth": "B/s", "memory_bytes": "B", "tdp": "W"},
+    **{"published_updates_per_s": "1/s", "published_degree": "1", "published_coupling_bits": "1"},
+    **{"resistance": "ohm", "capacitance": "F", "noise_voltage_rms": "V"},
+}
+TEXTS = {
+    "update": ("chromatic",),
+    "topology": ("grid", "complete"),
+    "rules": ("G4", "G12", "Z1"),
+    "kind": ("gpu", "cpu"),
+    "circuit": ("rc",),
+}
+
+
+def spec(name):
+    return read_machine(CATALOGUE / f"{name}.toml")
+
+
+def numbers(machine):
+    """Every number of a machine, read in its unit, by where it stands."""
+    found = {
+        f"parameters.{key}": machine.parameter(key, UNITS[key])
+        for key, value in machine.parameters.items()
+        if not isinstance(value, str)
+    }
+    if machine.prices is not None:
+        found |= machine.prices.items()
+        for name, uplift in machine.prices.uplifts.items():
+            found |= {f"uplifts.{name}.factor": uplift.factor, f"uplifts.{name}.power": uplift.power}
+    return {where: number for where, number in found.items() if isinstance(number, Parameter)}
+
+
+def test_the_names_that_scripts_call_are_there():
+    promised = {
+        *("ideal", "extropic-z1", "fpga-kv260", "cpu-epyc-9654"),
+        *("gpu-v100-sxm2", "gpu-a100-sxm", "gpu-h100-sxm", "gpu-h200-sxm"),
+    }
+    assert promised <= set(MACHINES)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_reads(name):
+    machine = spec(name)
+    assert machine.name == name
+    assert machine.physics in ("pbit", "gibbs", "langevin", "processor")
+    machine.reject_unknown({*UNITS, *TEXTS})
+    for key in TEXTS.keys() & machine.parameters.keys():
+        machine.text(key, TEXTS[key])
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_number_has_its_unit_and_its_evidence(name):
+    for where, number in numbers(spec(name)).items():
+        if number.value is None:
+            assert number.source or number.note, where
+        elif number.evidence is Evidence.ASSUMED:
+            assert number.note, where
+        else:
+            assert number.source, where
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_number_is_a_table(name):
+    def bare(table, where=""):
+        for key, value in table.items():
+            here = f"{where}.{key}"
+            if isinstance(value, dict):
+                # Inside the table of a pure number the value and its range are bare.
+                yield from bare({k: v for k, v in value.items() if k not in ("value", "range")}, here)
+            elif not isinstance(value, str):
+                yield here
+
+    table = tomllib.loads((CATALOGUE / f"{name}.toml").read_text(encoding="utf-8"))
+    assert list(bare(table)) == [".schema"]
+
+
+def test_no_source_is_unused():
+    cited = {key for name in MACHINES for key in spec(name).sources}
+    assert cited == set(read_sources(CATALOGUE / "sources.toml"))
+
+
+def test_integers_are_whole():
+    for name in MACHINES:
+        machine = spec(name)
+        for key in ("rows", "columns", "max_sites", "max_cells", "total_bits", "fraction_bits", "adc_bits"):
+            machine.integer(key, default=None)
+
+
+# --- the numbers against each other -------------------------------------------------------------
+
+
+def test_the_z1_has_as_many_cells_as_its_maker_states():
+    machine = spec("extropic-z1")
+    assert machine.integer("rows") * machine.integer("columns") == 269_568
+    # A full sweep of the chip at 7.09 fJ an update every 20 ns is the 96 mW quoted in its note.
+    update = machine.prices.operations["update"].value
+    assert 269_568 * update / (2 * machine.number("phase_time", "s")) == pytest.approx(0.096, rel=0.01)
+
+
+def test_the_kv260_updates_as_fast_and_draws_as_much_as_was_metered():
+    machine = spec("fpga-kv260")
+    sites = machine.integer("rows") * machine.integer("columns")
+    rate = sites * machine.number("clock", "Hz") / (2 * machine.integer("cycles_per_phase"))
+    assert rate == pytest.approx(51.2e9)
+    assert rate * machine.prices.operations["update"].value == pytest.approx(0.5554, rel=1e-3)
+
+
+def test_the_all_to_all_price_is_a_quarter_of_the_metered_one():
+    update = spec("fpga-kv260").prices.operations["update"].value
+    assert spec("fpga-all-to-all").prices.operations["weight_read"].value == pytest.approx(update / 4)
+
+
+@pytest.mark.parametrize("name", [name for name in MACHINES if name.startswith(("gpu", "cpu"))])
+def test_a_processor_draws_between_idle_and_its_design_power(name):
+    machine = spec(name)
+    active, idle = machine.prices.power["active"], machine.prices.power["idle"]
+    tdp = machine.number("tdp", "W")
+    assert active.value == pytest.approx(0.7 * tdp)
+    assert active.interval == (idle.interval[0], tdp)
+    for operation in ("update", "flop", "byte", "random_bit"):
+        assert machine.prices.operations[operation] == Included(in_="power.active")
+
+
+def test_an_rc_cell_dissipates_v_squared_over_r():
+    machine = spec("langevin-rc-illustrative")
+    volts, ohms = machine.number("noise_voltage_rms", "V"), machine.number("resistance", "ohm")
+    assert machine.prices.operations["cell_second"].value == pytest.approx(volts**2 / ohms)
+    assert ohms * machine.number("capacitance", "F") == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in MACHINES if spec(name).physics in ("pbit", "gibbs")])
+def test_a_sweep_is_priced_whole(name):
+    prices = spec(name).prices
+    if prices is not None:
+        assert {"update", "weight_read", "toggle", "random_bit"} <= prices.operations.keys()
+        assert "active" in prices.power
+        carriers = [prices.items()[item] for item in ("update", "weight_read", "power.active")]
+        assert any(isinstance(price, Parameter) and price.value is not None for price in carriers)
+
+
+def test_the_ideal_machine_has_no_price():
+    assert spec("ideal").prices is None
+
+
+# --- a slip is found ----------------------------------------------------------------------------
+
+
+def slipped(tmp_path, old, new):
+    """The Z1 file with one slip, read whole as the tests above do."""
+    shutil.copy(CATALOGUE / "sources.toml", tmp_path)
+    text = (CATALOGUE / "extropic-z1.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "extropic-z1.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    machine = read_machine(path)
+    machine.reject_unknown({*UNITS, *TEXTS})
+    return numbers(machine)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[parameters.phase_time]", "[parameters.phase_tme]", "did you mean 'phase_time'"),
+        ('value = "10 ns"', 'value = "10 nS"', "parameters.phase_time: '10 nS' is not a quantity in s"),
+        ('value = "7.09 fJ"', 'value = "7.09 fW"', "prices.update: '7.09 fW' is not a quantity in J"),
+        ('range = ["2.36 fJ"', 'range = ["8 fJ"', "hold the value"),
+        (
+            'source = "extropic2026billion"',
+            'source = "extropic2025billion"',
+            "did you mean 'extropic2026billion'",
+        ),
+        ('evidence = "simulated"', 'evidence = "simulation"', "did you mean 'simulated'"),
+        ("[uplifts.board.factor]", "[uplifts.bord.factor]", "no boundary 'bord'"),
+        ('included_in = "update"', 'included_in = "updates"', "no price here"),
+    ],
+)
+def test_a_slip_is_found(tmp_path, old, new, message):
+    with pytest.raises(CatalogueError, match=message):
+        slipped(tmp_path, old, new)
+
+
+def test_the_file_without_a_slip_reads(tmp_path):
+    assert slipped(tmp_path, "[power]", "[power]")
