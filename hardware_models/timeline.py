@@ -45,10 +45,9 @@ def play(works: Iterable[Work]) -> Timeline:
         for work in works:
             if work.repeat == 0:
                 continue
-            began = environment.now
-            yield environment.timeout((work.seconds or 0.0) * work.repeat)
+            spent = None if work.seconds is None else work.seconds * work.repeat
+            yield environment.timeout(spent or 0.0)
             known = phases.get(work.phase, 0.0)
-            spent = None if work.seconds is None else environment.now - began
             phases[work.phase] = None if known is None or spent is None else known + spent
 
     environment.process(machine())

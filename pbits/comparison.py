@@ -21,7 +21,7 @@ from pbits.parameters import BOUNDARIES, Evidence, Uplift
 from pbits.problems.base import Problem
 from pbits.reference import exact, total_variation, tv_noise_floor
 from pbits.result import Run
-from pbits.runner import run
+from pbits.runner import run, suggested_schedule
 from pbits.schedule import Schedule
 from pbits.streams import fresh_seed
 from pbits.substrate import NotMappable, Substrate, load
@@ -477,7 +477,7 @@ def compare(
     >>> [row.machine for row in both.rows], both.ratio("ideal", "fpga-kv260")
     (['ideal', 'fpga-kv260'], None)
     """
-    schedule = schedule or Schedule()
+    schedule = schedule or suggested_schedule(problem)
     if not machines:
         raise ValueError("compare needs at least one machine; see pbits.available()")
     substrates = [one if isinstance(one, Substrate) else load(one) for one in machines]

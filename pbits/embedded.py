@@ -22,9 +22,10 @@ class Embedded(Substrate):
     machine : Substrate
         A machine whose wiring is a `Grid`.
     chain_strength : float, optional
-        Ferromagnetic coupling inside chains, in units of the model's J. By default 1.414 × (root mean square
-        of J) × √(mean degree), the "uniform torque compensation" rule of thumb of D-Wave's tools, lowered
-        where the machine's cap on β|J| asks for it.
+        Ferromagnetic coupling inside chains, in units of the model's J. By default the larger of
+        ½ (root mean square of J) √(mean degree), which holds a chain against the pull of its neighbours, and
+        2/β at the highest β, which holds it against noise; lowered where the machine's cap on β|J| asks for
+        it. Stronger chains break less and flip more slowly.
 
     Notes
     -----
@@ -80,10 +81,9 @@ class Embedded(Substrate):
     def _strength(self, model: IsingModel, beta: float) -> float:
         if self.chain_strength is not None:
             return self.chain_strength
-        if not model.csr.nnz:
-            return 1.0
-        rms = float(np.sqrt(np.mean(model.csr.data**2)))
-        wanted = 1.414 * rms * float(np.sqrt(model.degrees.mean()))
+        against_noise = 2.0 / beta if beta else 1.0
+        mean_square = float((model.csr.data**2).sum()) / model.n  # mean degree × mean square of J
+        wanted = max(0.5 * float(np.sqrt(mean_square)), against_noise)
         cap = self.capabilities.max_coupling
         return wanted if cap is None or beta == 0 else min(wanted, cap / beta)
 

@@ -121,8 +121,11 @@ class EnergyLedger:
         ess = diagnose(self.run).worst_ess
         return self.joules / ess if ess else None
 
-    def per_solution(self, target: float, confidence: float = 0.99) -> float | None:
-        """Joules to reach an energy ≤ target at least once with probability `confidence`.
+    def per_solution(
+        self, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
+    ) -> float | None:
+        """Joules to hand over an energy ≤ target, or an answer at least as good as `objective`, at least once
+        with probability `confidence`.
 
         E₁ · max(1, ln(1 − c)/ln(1 − p)), where E₁ is the joules of one chain and p the fraction of chains
         that succeeded. Chains are repeated whole, at least one. None where the joules are unknown or no
@@ -133,19 +136,21 @@ class EnergyLedger:
         ValueError
             For a confidence outside (0, 1).
         """
-        successes, trials = self.run.success_fraction(target)
+        successes, trials = self.run.success_fraction(target, objective=objective)
         repeats = _repeats(successes / trials if trials else 0.0, confidence)
         if self.joules is None or repeats is None:
             return None
         return self.joules / trials * repeats
 
-    def per_solution_at_least(self, target: float, confidence: float = 0.99) -> float | None:
+    def per_solution_at_least(
+        self, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
+    ) -> float | None:
         """A lower bound on `per_solution` where no chain succeeded, else None.
 
         None of n chains having succeeded, p ≤ 1 − 0.05^(1/n) at 95 % confidence (one-sided), and the bound is
         `per_solution` at that p.
         """
-        successes, trials = self.run.success_fraction(target)
+        successes, trials = self.run.success_fraction(target, objective=objective)
         if self.joules is None or successes or not trials:
             return None
         repeats = _repeats(1 - 0.05 ** (1 / trials), confidence)

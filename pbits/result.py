@@ -56,7 +56,9 @@ class Run:
         The sweep after which a chain first had an energy ≤ `schedule.stop_at`; −1 for never (and where no
         `stop_at` was set).
     solution : Solution, optional
-        The decoded answer, where the run was given a Problem.
+        The decoded answer, where the run was given a Problem: the best feasible draw.
+    objectives : (chains, draws) float64, optional
+        The score of each draw, NaN where it is infeasible; for a Problem that scores single states.
     counts : dict
         Counted operations of all chains, by name.
     seconds : dict
@@ -85,6 +87,7 @@ class Run:
     trace: Trace
     first_hit: NDArray[np.int64]
     solution: Solution | None
+    objectives: NDArray[np.float64] | None
     counts: dict[str, float]
     seconds: dict[str, float | None]
     device_time_s: float | None
@@ -106,10 +109,30 @@ class Run:
         """Draws over all chains."""
         return int(self.energies.size)
 
-    def success_fraction(self, target: float) -> tuple[int, int]:
-        """How many chains handed over a draw of energy ≤ target, and out of how many."""
-        hits = (self.energies <= target).any(axis=1)
-        return int(hits.sum()), len(hits)
+    def success_fraction(
+        self, target: float | None = None, *, objective: float | None = None
+    ) -> tuple[int, int]:
+        """How many chains handed over a draw of energy ≤ target, or a feasible answer at least as good as
+        `objective`, and out of how many.
+
+        Raises
+        ------
+        ValueError
+            Unless exactly one of the two is given, or for an objective where the run has no scores.
+        """
+        if (target is None) == (objective is None):
+            raise ValueError("give a target energy or an objective, not both and not neither")
+        if objective is None:
+            hits = self.energies <= target
+        elif self.objectives is None or self.solution is None:
+            raise ValueError("this run has no objectives: it was not given a Problem that scores states")
+        else:
+            slack = 1e-9 * abs(objective)
+            better = self.objectives <= objective + slack
+            if self.solution.sense == "max":
+                better = self.objectives >= objective - slack
+            hits = better
+        return int(hits.any(axis=1).sum()), len(hits)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the run to one file (a NumPy archive with a JSON record inside).
@@ -130,6 +153,8 @@ class Run:
             "trace_energies": self.trace.energies,
             "first_hit": self.first_hit,
         }
+        if self.objectives is not None:
+            arrays["objectives"] = self.objectives
         for role, model in (("model", self.model), ("realised", self.realised)):
             arrays |= {f"{role}/{name}": array for name, array in model.arrays().items()}
         header = {
@@ -186,6 +211,7 @@ class Run:
             trace=Trace(steps=arrays["trace_steps"], energies=arrays["trace_energies"]),
             first_hit=arrays["first_hit"],
             solution=None if solution is None else Solution(**solution),
+            objectives=arrays.get("objectives"),
             counts=header["counts"],
             seconds=header["seconds"],
             device_time_s=header["device_time_s"],

@@ -47,7 +47,7 @@ def run(
     machine : str, path or Substrate
         A name from `pbits.available()`, "embedded:<name>", a TOML file, or a machine object.
     schedule : Schedule, optional
-        `Schedule()` when absent.
+        `suggested_schedule(model)` when absent.
     seed : int, optional
         Drawn from the operating system and recorded when absent.
     chip_seed : int
@@ -78,7 +78,7 @@ def run(
     >>> draws.energies.shape, draws.best_energy
     ((4, 50), -1.5)
     """
-    schedule = schedule or Schedule()
+    schedule = schedule or suggested_schedule(model)
     problem = model if isinstance(model, Problem) else None
     posed = problem.to_model() if problem is not None else model
     if not isinstance(posed, EnergyModel):
@@ -99,10 +99,13 @@ def run(
         done = program.execute(schedule, streams, start, recorder.observe)
         wall_time_s = time.perf_counter() - began
     states, energies = recorder.draws()
-    solution = None
+    solution = objectives = None
     if problem is not None:
         # Only draws count: a state that the machine passed through but never handed over solves nothing.
-        solution = problem.solution(states.reshape(-1, posed.n), energies.reshape(-1))
+        flat = states.reshape(-1, posed.n)
+        solution = problem.solution(flat, energies.reshape(-1))
+        scores = problem.objectives(flat)
+        objectives = None if scores is None else read_only(scores.reshape(energies.shape))
     record = {
         "schema": 1,
         "pbits": pbits.__version__,
@@ -128,6 +131,7 @@ def run(
         trace=recorder.trace(),
         first_hit=read_only(recorder.first_hit),
         solution=solution,
+        objectives=objectives,
         counts={name: float(count) for name, count in done.counts.items()},
         seconds=dict(done.seconds),
         device_time_s=done.device_time_s,
@@ -139,6 +143,36 @@ def run(
         prices=substrate.prices,
         record=record,
     )
+
+
+def suggested_schedule(problem: Problem | EnergyModel, **wanted: Any) -> Schedule:
+    """A schedule that suits a problem: what `run` takes when it is given none.
+
+    A problem that knows its range of β is annealed over it: 64 chains, 2000 sweeps, 50 temperatures (each is a
+    programming on machines that store βJ). One that also prescribes a start, a memory and its cue, is run for
+    300 sweeps at its highest β. Anything else is sampled at β = 1.
+
+    Parameters
+    ----------
+    problem : Problem or EnergyModel
+    **wanted
+        Arguments of `Schedule.anneal` or `Schedule` that the caller sets; n_samples, n_warmup, steps_per_sample
+        or beta make it a sampling schedule.
+    """
+    span = problem.beta_range() if isinstance(problem, Problem) else None
+    if span is None or {"n_samples", "n_warmup", "steps_per_sample", "beta"} & set(wanted):
+        return Schedule(**wanted)
+    cold = isinstance(problem, Problem) and problem.initial_state() is not None
+    defaults = {
+        "chains": 64,
+        "sweeps": 300 if cold else 2000,
+        "beta_start": span[1] if cold else span[0],
+        "beta_stop": span[1],
+        "levels": 1 if cold else 50,
+    }
+    if "sweeps" in wanted and "levels" not in wanted:
+        defaults["levels"] = min(defaults["levels"], max(wanted["sweeps"], 1))
+    return Schedule.anneal(**(defaults | wanted))
 
 
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:

@@ -237,7 +237,7 @@ class Circuit(Substrate):
         if rates[0] > len(A) * np.finfo(float).eps * rates[-1]:
             return []
         return [
-            f"{when} A is no longer positive definite (eigenvalues {rates[0]:.3g} to {rates[-1]:.3g}); use finer "
+            f"{when} A is not positive definite (eigenvalues {rates[0]:.3g} to {rates[-1]:.3g}); use finer "
             "components, or add to the diagonal of A"
         ]
 

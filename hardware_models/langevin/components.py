@@ -21,8 +21,8 @@ class Bank:
     Parameters
     ----------
     coupling : {"active", "passive"}
-        "active": inverting integrators, whose components are the entries A_ij of either sign. "passive": resistors,
-        −A_ij between two cells and Σ_j A_ij from a cell to ground, none of which can be negative.
+        "active": inverting integrators, whose components are the entries A_ij of either sign. "passive":
+        resistors, −A_ij between two cells and Σ_j A_ij from a cell to ground, none of which can be negative.
     bits : int, optional
         Each component is the nearest multiple of (largest component)/K, with K = 2^(bits−1) − 1 and a sign
         for active coupling, and K = 2^bits − 1 for passive. Exact when absent.

@@ -9,7 +9,8 @@ processor, since a comparison is only as honest as its baseline is strong:
   comparison, and `RNG_FLOPS` for 32 random bits: integer operations, counted at the floating-point rate.
 - Weights (4 bytes and a 4-byte index per neighbour) are read once per sweep for all chains together; of each
   chain, a phase reads every spin of the other phases once and writes its own, one byte a spin. Nothing is
-  taken to stay in a cache between phases, for want of a stated cache size.
+  taken to stay in a cache between phases, for want of a stated cache size: the one assumption that works
+  against the processor.
 - A Gaussian model is factorised once (n³/3 operations), its mean takes two triangular solves (2n²), and each
   draw one triangular solve (n²) and n normals, `NORMAL_FLOPS` and 32 random bits each: Box–Muller makes two
   normals of two words. The matrix is read once, its factor written once and read once for all draws together,

@@ -2,6 +2,7 @@
 
 from pbits.problems.base import Problem, Sense, Solution
 from pbits.problems.boltzmann import BoltzmannMachine
+from pbits.problems.examples import EXAMPLES
 from pbits.problems.hopfield import HopfieldMemory, Recall
 from pbits.problems.linear_system import GaussianPosterior, LinearSystem
 from pbits.problems.maxcut import MaxCut
@@ -10,6 +11,7 @@ from pbits.problems.tsp import TravelingSalesman
 from pbits.problems.tsplib import TsplibInstance, read_tour, read_tsplib
 
 __all__ = [
+    "EXAMPLES",
     "BoltzmannMachine",
     "GaussianPosterior",
     "HopfieldMemory",

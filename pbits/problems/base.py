@@ -68,6 +68,8 @@ class Problem(ABC):
         Whether a lower or a higher score is better.
     optimum : float or None
         The best score known.
+    goal : float or None
+        The score that counts as solved; None where only the best known will do.
     unit : str
         The unit of the score; "" where it has none.
     """
@@ -75,6 +77,7 @@ class Problem(ABC):
     name: str
     sense: Sense = "min"
     optimum: float | None = None
+    goal: float | None = None
     unit: str = ""
 
     def __repr__(self) -> str:
@@ -116,6 +119,27 @@ class Problem(ABC):
         """(β at the start, β at the end) of a sensible anneal of this model, if one is known."""
         return None
 
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        """What a report draws of a solution, as JSON-ready values, or None if there is nothing to see.
+
+        One of {"kind": "tour", …}, {"kind": "images", …} and {"kind": "estimate", …}; see `pbits.report`.
+        """
+        return None
+
+    def objectives(self, states: ArrayLike) -> NDArray[np.float64] | None:
+        """The score of each state of shape (m, n), NaN where it is infeasible; shape (m,).
+
+        None for a problem that is answered by many states together, not by one.
+        """
+        rows = np.asarray(states)
+        # A cold run visits few distinct states, and each needs decoding only once.
+        _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        scores = np.array([self._objective(rows[k]) for k in first])
+        return scores[inverse.reshape(-1)]
+
+    def _objective(self, state: NDArray) -> float:
+        return np.nan if any(self.violations(state).values()) else float(self.score(self.decode(state)))
+
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
         """The best feasible answer among the states, or the lowest-energy state marked infeasible.
 
@@ -126,14 +150,11 @@ class Problem(ABC):
             Their energies E(s) under `to_model()`.
         """
         rows, energy = self._checked(states, energies)
-        # A cold run visits few distinct states, and each needs decoding only once.
-        _, first, count = np.unique(rows, axis=0, return_index=True, return_counts=True)
-        valid = np.array([not any(self.violations(rows[k]).values()) for k in first])
-        if not valid.any():
+        scores = self.objectives(rows)
+        if scores is None or np.isnan(scores).all():
             return self._report(rows[energy.argmin()], 0.0)
-        sign = 1.0 if self.sense == "min" else -1.0
-        best = min(first[valid], key=lambda k: (sign * self.score(self.decode(rows[k])), k))
-        return self._report(rows[best], float(count[valid].sum() / len(rows)))
+        best = np.nanargmin(scores) if self.sense == "min" else np.nanargmax(scores)
+        return self._report(rows[best], float(1 - np.isnan(scores).mean()))
 
     def _checked(self, states: ArrayLike, energies: ArrayLike) -> tuple[NDArray, NDArray[np.float64]]:
         rows, energy = np.asarray(states), np.asarray(energies, dtype=np.float64)

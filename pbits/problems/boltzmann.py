@@ -140,6 +140,10 @@ class BoltzmannMachine(Problem):
         """The free energy of the visible spins."""
         return self.free_energy(answer)
 
+    def objectives(self, states: ArrayLike) -> None:
+        """None: what is asked for is the law, not one state."""
+        return None
+
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
         """The lowest-energy state; without an objective where its free energy is out of reach."""
         rows, energy = self._checked(states, energies)

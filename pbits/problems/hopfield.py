@@ -73,6 +73,7 @@ class HopfieldMemory(Problem):
 
     sense = "max"
     optimum = 1.0
+    goal = 0.95
 
     def __init__(
         self,
@@ -158,6 +159,20 @@ class HopfieldMemory(Problem):
         overlap = self.overlap(answer.state)
         return float(np.abs(overlap).max() if self.target is None else overlap[self.target])
 
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        if self.shape is None or solution.value is None:
+            return None
+        answer: Recall = solution.value
+        panels = []
+        if self.target is not None:
+            panels.append({"label": "stored", "values": self.patterns[self.target].tolist()})
+        if self.cue is not None:
+            panels.append({"label": "cue", "values": self.cue.tolist()})
+        panels.append(
+            {"label": f"recalled, overlap {solution.objective:.2f}", "values": answer.state.tolist()}
+        )
+        return {"kind": "images", "shape": list(self.shape), "panels": panels}
+
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
         """The lowest-energy state; of equals, the one nearest to the cue."""
         rows, energy = self._checked(states, energies)
@@ -167,7 +182,7 @@ class HopfieldMemory(Problem):
         return self._report(rows[lowest[0]], 1.0)
 
     def beta_range(self) -> tuple[float, float] | None:
-        """β from 4/f to 8/f, with f the mean input ξ_i Σ_j J_ij ξ_j that holds a stored spin in place.
+        """β from 4/f to 12/f, with f the mean input ξ_i Σ_j J_ij ξ_j that holds a stored spin in place.
 
         It starts cold: at 1/f the cue is forgotten before a memory forms. With the five default digits,
         from a fifth of the spins flipped, 10 sweeps suffice.
@@ -176,7 +191,7 @@ class HopfieldMemory(Problem):
         model: Any = self.to_model()
         held = float(((xi @ model.J) * xi).mean())
         # As many patterns as spins leave nothing that holds them.
-        return (4 / held, 8 / held) if held > 1e-9 else None
+        return (4 / held, 12 / held) if held > 1e-9 else None
 
     def _checked_index(self, index: int) -> int:
         if not 0 <= index < len(self.patterns):

@@ -21,6 +21,26 @@ class _MeanOfStates(Problem):
     def decode(self, state: ArrayLike) -> NDArray[np.float64]:
         return finite_vector(state, self._n, "the state")
 
+    def objectives(self, states: ArrayLike) -> None:
+        """None: the answer is a mean over states."""
+        return None
+
+    def _labels(self) -> list[str]:
+        return [f"x{k}" for k in range(self._n)]
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        if solution.value is None:
+            return None
+        posed: Any = self.to_model()
+        return {
+            "kind": "estimate",
+            "labels": self._labels(),
+            "mean": solution.value.tolist(),
+            "sd": None,
+            "exact_mean": posed.mean.tolist(),
+            "exact_sd": np.sqrt(np.diag(np.linalg.inv(posed.A))).tolist(),
+        }
+
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
         """The mean over the states, shape (m, n); their energies are not used."""
         rows, _ = self._checked(states, energies)
@@ -144,6 +164,9 @@ class GaussianPosterior(_MeanOfStates):
     def build_model(self) -> GaussianModel:
         precision = self.X.T @ self.X / self.noise_sd**2 + np.eye(self._n) / self.prior_sd**2
         return GaussianModel((precision + precision.T) / 2, self.X.T @ self.y / self.noise_sd**2)
+
+    def _labels(self) -> list[str]:
+        return super()._labels() if self.names is None else list(self.names)
 
     def score(self, answer: ArrayLike) -> float:
         """Distance from the exact posterior mean in posterior standard deviations, root mean square."""

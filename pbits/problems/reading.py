@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pbits.problems._files import read_lines
 from pbits.problems.base import Problem
+from pbits.problems.examples import EXAMPLES
 from pbits.problems.maxcut import MaxCut
 from pbits.problems.tsp import TravelingSalesman
 
@@ -21,7 +22,9 @@ KNOWN = "TSPLIB (.tsp) and rudy Max-Cut graphs (.rud, .mc, .txt, or any name if 
 
 
 def read(path: str | PathLike[str]) -> Problem:
-    """The problem in a file: its suffix tells the format, or its first line where the suffix does not.
+    """The problem in a file, or a built-in example by name (see `pbits.problems.EXAMPLES`).
+
+    The suffix of a file tells its format, or its first line where the suffix does not.
 
     Raises
     ------
@@ -30,12 +33,16 @@ def read(path: str | PathLike[str]) -> Problem:
     FileNotFoundError
         When there is no such file, with the nearest name in its folder.
     """
+    if str(path) in EXAMPLES:
+        return EXAMPLES[str(path)]()
     file = Path(path)
     if not file.is_file():
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        near = get_close_matches(file.name, beside, n=1)
+        near = get_close_matches(file.name, [*EXAMPLES, *beside], n=1)
         raise FileNotFoundError(
-            f"there is no file {str(file)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            f"there is no file {str(file)!r}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+            + f" Built-in examples are {', '.join(EXAMPLES)}"
         )
     suffix = file.suffix.lower()
     if suffix in _FORMATS:

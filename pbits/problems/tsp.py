@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import IsingModel
 from pbits.models.base import read_only
-from pbits.problems.base import Problem, spins_of
+from pbits.problems.base import Problem, Solution, spins_of
 from pbits.problems.tsplib import read_tour, read_tsplib
 
 MAX_MODEL_CITIES = 150
@@ -50,6 +50,8 @@ class TravelingSalesman(Problem):
         The length of the best tour known.
     unit : str
         Unit of the distances.
+    geographical : bool
+        Whether coordinates are (latitude, longitude).
 
     Attributes
     ----------
@@ -95,7 +97,9 @@ class TravelingSalesman(Problem):
         optimum: float | None = None,
         name: str | None = None,
         unit: str = "",
+        geographical: bool = False,
     ):
+        self.geographical = geographical
         self.distances = _checked_distances(distances)
         self.n_cities = len(self.distances)
         if names is not None and len(names) != self.n_cities:
@@ -143,7 +147,9 @@ class TravelingSalesman(Problem):
             options["optimum"] = float(instance.tour_length(read_tour(beside)))
         options.setdefault("name", instance.name)
         options.setdefault("coordinates", instance.coordinates)
-        options.setdefault("unit", "km" if instance.edge_weight_type == "GEO" else "")
+        geographical = instance.edge_weight_type == "GEO"
+        options.setdefault("unit", "km" if geographical else "")
+        options.setdefault("geographical", geographical)
         return cls(instance.distances, **options)
 
     def build_model(self) -> IsingModel:
@@ -198,6 +204,26 @@ class TravelingSalesman(Problem):
         """Length of the closed tour, which must visit every city once."""
         order = self._checked_tour(answer)
         return float(self.distances[order, np.roll(order, -1)].sum())
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        if self.coordinates is None:
+            return None
+        return {
+            "kind": "tour",
+            "coordinates": self._map().tolist(),
+            "tour": None if solution.value is None else list(solution.value),
+            "names": list(self.names or ()),
+            "feasible": solution.feasible,
+            "caption": str(solution),
+        }
+
+    def _map(self) -> NDArray[np.float64]:
+        """Points to draw: TSPLIB's (latitude, longitude) in degrees.minutes as degrees, longitude first."""
+        assert self.coordinates is not None
+        if not self.geographical:
+            return self.coordinates
+        whole = np.trunc(self.coordinates)
+        return (whole + (self.coordinates - whole) * 5 / 3)[:, ::-1]
 
     def beta_range(self) -> tuple[float, float]:
         """β from 1/(0.35 d_max) to 1/(0.02 d_max): from where tours melt to where lengths are resolved."""

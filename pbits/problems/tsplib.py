@@ -186,7 +186,7 @@ class _Entry:
             elif keyword in _KEYWORDS:
                 rows = None
                 self._store(keyword, line[len(keyword) :].strip().removeprefix(":").strip(), count)
-            elif rows is not None:
+            elif rows is not None and not keyword.endswith("_SECTION"):
                 rows.append((where, line.split()))
             else:
                 raise ValueError(

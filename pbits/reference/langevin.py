@@ -50,8 +50,8 @@ def ou_transition(
     for name, value in (("beta", beta), ("duration", duration)):
         if not value > 0:
             raise ValueError(f"{name} is {value}; it must be positive")
-    phi = np.asarray(expm(-matrix * duration))
-    stationary = solve_continuous_lyapunov(matrix, 2 / beta * np.eye(len(matrix)))
+    phi = np.asarray(expm(-matrix * duration), dtype=np.float64)
+    stationary = np.asarray(solve_continuous_lyapunov(matrix, 2 / beta * np.eye(len(matrix))))
     spread = stationary - phi @ stationary @ phi.T
     chol = np.linalg.cholesky((spread + spread.T) / 2)
-    return phi, chol.astype(np.float64, copy=False)
+    return phi, np.asarray(chol, dtype=np.float64)

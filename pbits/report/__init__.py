@@ -1,7 +1,7 @@
 """Reports: tables, pictures and one-file pages made from JSON-ready documents.
 
-A document is what `pbits.Comparison.to_dict()` returns. This package reads documents and nothing else, so that a
-report can be made again from a stored file without the machines, the problem, or this version's runs.
+A document is what `pbits.Comparison.to_dict()` returns. This package reads documents and nothing else, so
+that a report can be made again from a stored file without the machines, the problem or the runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pbits.report.document import from_json, plain, to_json, write_text
-from pbits.report.figures import number, si
+from pbits.report.quantities import number, si
 from pbits.report.tables import COLUMNS, flat_rows, to_latex, to_markdown
 
 if TYPE_CHECKING:

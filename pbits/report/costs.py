@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pbits.report.figures import number, percent, si
+from pbits.report.quantities import number, percent, si
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,21 @@ def total_text(found: Cost) -> str:
     if found.total is None and found.at_least is not None:
         return f"≥ {si(found.at_least, 'J')}"
     return si(found.total, "J")
+
+
+def gaps(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Why a row lacks figures, or why the machine refused; each names the machine."""
+    if row["refusal"]:
+        reasons = list(row["refusal"])
+    else:
+        reasons = list(cost(document, row).reasons)
+        unknown = [phase for phase, seconds in row["phases"].items() if seconds is None]
+        if unknown:
+            reasons.append(f"how long {' and '.join(unknown)} takes is not stated")
+        elif row["device_time_s"] is None:
+            reasons.append("no device time: it has no clock")
+    machine = row["machine"]
+    return [reason if machine in reason else f"{machine}: {reason}" for reason in reasons]
 
 
 def answer_text(row: Mapping[str, Any]) -> str:

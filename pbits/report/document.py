@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,11 +48,13 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    raise TypeError(f"a {type(value).__name__} has no counterpart in JSON; give numbers, text, lists or mappings")
+    raise TypeError(
+        f"a {type(value).__name__} has no counterpart in JSON; give numbers, text, lists or mappings"
+    )
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a text file in UTF-8. It is written beside its place and renamed, so it appears whole or not at all.
+    """Write text in UTF-8, beside its place and then renamed, so that it appears whole or not at all.
 
     Raises
     ------
@@ -65,21 +66,14 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
         raise FileNotFoundError(f"cannot write {target}: there is no folder {str(target.parent)!r}")
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {target}: it is a folder; name a file in it")
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, target)
     except OSError as error:
         raise type(error)(f"cannot write {target}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        # A temporary file is private to its owner; a report gets the permissions of any new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(draft, 0o666 & ~umask)
-        os.replace(draft, target)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    finally:
+        draft.unlink(missing_ok=True)
     return target
 
 
@@ -107,7 +101,9 @@ def from_json(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise ValueError(f"{source} is not whole JSON (cut short, or something else): {error}") from None
     found = whole.get("schema") if isinstance(whole, dict) else None
     if found != SCHEMA:
-        raise ValueError(f"{source} has schema {found!r}; expected {SCHEMA!r}, as Comparison.to_json writes it")
+        raise ValueError(
+            f"{source} has schema {found!r}; expected {SCHEMA!r}, as Comparison.to_json writes it"
+        )
     documents = whole.get("comparisons")
     if not isinstance(documents, list):
         raise ValueError(f"{source}: 'comparisons' is missing or no list")

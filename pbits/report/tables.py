@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pbits.report.costs import (
@@ -11,11 +12,12 @@ from pbits.report.costs import (
     cost,
     distance_text,
     gap_text,
+    gaps,
     quality_text,
     schedule_text,
     total_text,
 )
-from pbits.report.figures import NONE, number, percent, si, words
+from pbits.report.quantities import NONE, percent, si, words
 
 #: Columns of the flat table, in order, with units in their names. An empty cell is unknown, never zero.
 #: `joules…` are at `boundary`; `stated_joules…` at `stated_boundary`, that of the machine's own prices.
@@ -50,7 +52,11 @@ def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for row in document["rows"]:
         flat = dict.fromkeys(COLUMNS) | common
-        flat |= {"machine": row["machine"], "title": row["title"], "refusal": "; ".join(row["refusal"]) or None}
+        flat |= {
+            "machine": row["machine"],
+            "title": row["title"],
+            "refusal": "; ".join(row["refusal"]) or None,
+        }
         if not row["refusal"]:
             flat |= _measured(row) | _joules(row, cost(document, row))
             flat["objective_unit"] = problem.get("unit") or None
@@ -104,7 +110,16 @@ def headings(document: Mapping[str, Any]) -> list[str]:
     quality = (
         ["Feasible", "Gap"] if document["schedule"]["kind"] == "anneal" else ["Distance", "Effective samples"]
     )
-    return ["Machine", "Answer", *quality, "Device time", "J, whole run", "J per sample", _per(document), "Evidence"]
+    return [
+        "Machine",
+        "Answer",
+        *quality,
+        "Device time",
+        "J, whole run",
+        "J per sample",
+        _per(document),
+        "Evidence",
+    ]
 
 
 def _per(document: Mapping[str, Any]) -> str:
@@ -135,7 +150,7 @@ def _at(text: str, boundary: str | None) -> str:
 
 
 def to_markdown(documents: Iterable[Mapping[str, Any]]) -> str:
-    """A heading, the verdict, a table of machines and the reasons for what is missing, in GitHub's Markdown."""
+    """The verdict, a table of machines and the reasons for its gaps, in GitHub's Markdown."""
     return "\n".join(_markdown(document) for document in documents)
 
 
@@ -146,25 +161,19 @@ def _markdown(document: Mapping[str, Any]) -> str:
         "",
         f"**{_md(document['verdict'])}**",
         "",
-        f"{schedule_text(document['schedule'])}; seed {document['seed']}; boundary {document['boundary_note']}.",
+        f"{schedule_text(document['schedule'])}; seed {document['seed']}; "
+        f"boundary {document['boundary_note']}.",
         "",
         _md_row(heads),
         _md_row(["---"] * len(heads)),
     ]
     notes = []
     for row in document["rows"]:
-        if row["refusal"]:
-            body = ["refused", *[NONE] * (len(heads) - 2)]
-        else:
-            body = cells(document, row)
+        refused = ["refused", *[NONE] * (len(heads) - 2)]
+        body = refused if row["refusal"] else cells(document, row)
         lines.append(_md_row([f"`{row['machine']}`", *map(_md, body)]))
-        notes += [f"- `{row['machine']}`: {_md(reason)}" for reason in _missing(document, row)]
+        notes += [f"- {_md(reason)}" for reason in gaps(document, row)]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
-
-
-def _missing(document: Mapping[str, Any], row: Mapping[str, Any]) -> Sequence[str]:
-    """Why a row has gaps."""
-    return row["refusal"] or cost(document, row).reasons
 
 
 def _md_row(entries: Iterable[str]) -> str:
@@ -194,17 +203,14 @@ def _latex(document: Mapping[str, Any]) -> str:
     for row in document["rows"]:
         if row["refusal"]:
             reasons = _tex("refused: " + "; ".join(row["refusal"]))
-            lines.append(
-                rf"{_tex(row['machine'])} & \multicolumn{{{len(heads) - 1}}}{{l}}{{{reasons}}} \\"
-            )
+            lines.append(rf"{_tex(row['machine'])} & \multicolumn{{{len(heads) - 1}}}{{l}}{{{reasons}}} \\")
         else:
             lines.append(_tex_row([row["machine"], *cells(document, row)]))
     lines += [r"\bottomrule", r"\end{tabular}"]
-    ran = [row for row in document["rows"] if not row["refusal"]]
     lines += [
-        rf"\par\footnotesize {_tex(row['machine'])}: {_tex('; '.join(_missing(document, row)))}."
-        for row in ran
-        if _missing(document, row)
+        rf"\par\footnotesize {_tex('; '.join(gaps(document, row)))}."
+        for row in document["rows"]
+        if not row["refusal"] and gaps(document, row)
     ]
     return "\n".join([*lines, r"\end{table}", ""])
 
@@ -218,9 +224,10 @@ _TEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     **{"β": r"$\beta$", "µ": r"$\mu$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "−": "$-$"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "—": "---", "…": r"\ldots{}", "·": r"$\cdot$"},
-    **{raised: f"$^{{{digit}}}$" for raised, digit in zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")},
 }
+_LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
+    escaped = "".join(_TEX.get(letter, letter) for letter in " ".join(text.split()))
+    return re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: f"$^{{{found[0].translate(_LOWERED)}}}$", escaped)

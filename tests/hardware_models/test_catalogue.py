@@ -28,6 +28,7 @@ TEXTS = {
     "kind": ("gpu", "cpu"),
     "circuit": ("rc",),
 }
+FLAGS = {"torus"}
 
 
 def spec(name):
@@ -39,7 +40,7 @@ def numbers(machine):
     found = {
         f"parameters.{key}": machine.parameter(key, UNITS[key])
         for key, value in machine.parameters.items()
-        if not isinstance(value, str)
+        if not isinstance(value, str | bool)
     }
     if machine.prices is not None:
         found |= machine.prices.items()
@@ -61,7 +62,7 @@ def test_a_machine_reads(name):
     machine = spec(name)
     assert machine.name == name
     assert machine.physics in ("pbit", "gibbs", "langevin", "processor")
-    machine.reject_unknown({*UNITS, *TEXTS})
+    machine.reject_unknown({*UNITS, *TEXTS, *FLAGS})
     for key in TEXTS.keys() & machine.parameters.keys():
         machine.text(key, TEXTS[key])
 
@@ -85,7 +86,7 @@ def test_every_number_is_a_table(name):
             if isinstance(value, dict):
                 # Inside the table of a pure number the value and its range are bare.
                 yield from bare({k: v for k, v in value.items() if k not in ("value", "range")}, here)
-            elif not isinstance(value, str):
+            elif not isinstance(value, str | bool):
                 yield here
 
     table = tomllib.loads((CATALOGUE / f"{name}.toml").read_text(encoding="utf-8"))
@@ -171,7 +172,7 @@ def slipped(tmp_path, old, new):
     path = tmp_path / "extropic-z1.toml"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     machine = read_machine(path)
-    machine.reject_unknown({*UNITS, *TEXTS})
+    machine.reject_unknown({*UNITS, *TEXTS, *FLAGS})
     return numbers(machine)
 
 

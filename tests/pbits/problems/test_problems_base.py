@@ -38,7 +38,9 @@ def test_the_model_is_built_once():
     assert task.to_model() is task.to_model()
 
 
-@pytest.mark.parametrize(("sense", "value", "objective", "gap"), [("max", (0, 2), 5.0, 1 / 6), ("min", (0, 1), 3.0, -0.5)])
+@pytest.mark.parametrize(
+    ("sense", "value", "objective", "gap"), [("max", (0, 2), 5.0, 1 / 6), ("min", (0, 1), 3.0, -0.5)]
+)
 def test_the_best_feasible_answer_is_chosen_by_objective(sense, value, objective, gap):
     found = TwoOfThree(sense).solution(STATES, ENERGIES)
     assert found.feasible

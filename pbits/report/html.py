@@ -1,0 +1,222 @@
+"""One HTML file with everything in it: opens offline, reads on a phone, prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from pbits.report import plots
+from pbits.report.costs import Cost, cost, distance_text, gaps, schedule_text
+from pbits.report.quantities import NONE, number, percent, si, words
+from pbits.report.tables import cells, headings
+
+_PICTURES = {"tour": plots.tour, "images": plots.images, "estimate": plots.estimate}
+
+
+def to_html(documents: Sequence[Mapping[str, Any]], title: str = "One problem, several machines") -> str:
+    """A self-contained page.
+
+    Parameters
+    ----------
+    documents : sequence of mapping
+        As `Comparison.to_dict()` returns them.
+    title : str
+
+    Returns
+    -------
+    str
+        HTML without any outside reference, and the same bytes for the same documents.
+    """
+    bibliography = _bibliography(documents)
+    sections = [_section(document, f"c{k}") for k, document in enumerate(documents, start=1)]
+    return _template().render(title=title, sections=sections, bibliography=bibliography)
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("pbits.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"si": si, "number": number, "percent": percent, "words": words}
+    return environment.get_template("report.html.j2")
+
+
+def _bibliography(documents: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Every source that a row brings along, by key."""
+    found = {}
+    for document in documents:
+        for row in document["rows"]:
+            found |= row.get("sources") or {}
+    return dict(sorted(found.items()))
+
+
+def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
+    """One comparison as the template wants it."""
+    ran = [(k, row) for k, row in enumerate(document["rows"]) if not row["refusal"]]
+    costs = {row["machine"]: cost(document, row) for _, row in ran}
+    footnotes: list[str] = []
+    table = [_table_row(document, row, costs, footnotes) for row in document["rows"]]
+    return {
+        "anchor": anchor,
+        "document": document,
+        "facts": _facts(document),
+        "headings": headings(document),
+        "table": table,
+        "footnotes": footnotes,
+        "pictures": list(_pictures(ran, anchor)),
+        "charts": list(_charts(document, ran, costs, anchor)),
+        "laws": list(_laws(ran, anchor)),
+        "embeddings": [
+            (row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")
+        ],
+        "machines": [_machine(row, costs[row["machine"]], f"{anchor}-{k}") for k, row in ran],
+    }
+
+
+def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    model, problem, goal = document["model"], document["problem"], document["goal"]
+    facts = [
+        ("Model", f"{model['kind']}, {number(model['sites'])} sites"),
+        ("Schedule", schedule_text(document["schedule"])),
+        ("Seed", str(document["seed"])),
+        ("Compared by", document["metric"]),
+        ("Boundary", document["boundary_note"]),
+    ]
+    unit = problem["unit"] if problem else ""
+    if problem and problem["optimum"] is not None:
+        facts.append(("Best known", f"{number(problem['optimum'])} {unit}".strip()))
+    if goal is not None:
+        facts.append(("Counts as solved", f"{number(goal)} {unit}".strip() + " or better"))
+    for machine, uplifts in document.get("uplifts", {}).items():
+        given = "; ".join(f"to {boundary}: {uplift}" for boundary, uplift in uplifts.items())
+        facts.append((f"Uplift given for {machine}", given))
+    return [*facts, ("Model fingerprint", model["fingerprint"])]
+
+
+def _table_row(
+    document: Mapping[str, Any], row: Mapping[str, Any], costs: Mapping[str, Cost], footnotes: list[str]
+) -> dict[str, Any]:
+    if row["refusal"]:
+        return {"row": row, "cells": None, "notes": [], "evidence": None}
+    reasons = gaps(document, row)
+    footnotes += reasons
+    last = len(footnotes)
+    return {
+        "row": row,
+        "cells": cells(document, row)[:-1],
+        "notes": range(last - len(reasons) + 1, last + 1),
+        "evidence": costs[row["machine"]].evidence,
+    }
+
+
+def _pictures(ran: Sequence[tuple[int, Mapping[str, Any]]], anchor: str) -> Iterator[dict[str, Any]]:
+    for k, row in ran:
+        picture = row["picture"]
+        if not picture or picture["kind"] not in _PICTURES or picture.get("coordinates", True) is None:
+            continue
+        yield {
+            "svg": Markup(_PICTURES[picture["kind"]](picture, f"{anchor}-picture-{k}")),
+            "machine": row["machine"],
+            "caption": picture.get("caption") or row["answer"]["text"] or "",
+            "infeasible": row["answer"]["feasible"] is False,
+            "wide": picture["kind"] == "images",
+        }
+
+
+def _charts(
+    document: Mapping[str, Any],
+    ran: Sequence[tuple[int, Mapping[str, Any]]],
+    costs: Mapping[str, Cost],
+    anchor: str,
+) -> Iterator[dict[str, Any]]:
+    """Energies, joules and phases, each with all machines in one picture."""
+    traces = [(row["machine"], k, row["trace"]) for k, row in ran if row["trace"]["sweeps"]]
+    if traces:
+        yield {
+            "svg": Markup(plots.traces(traces, f"{anchor}-traces")),
+            "title": "Energy against sweeps",
+            "caption": "Solid with markers: mean over chains. Dashed: the lowest chain. "
+            "E(s) is that of the model as posed, whatever the machine held.",
+        }
+    priced = [
+        {
+            "name": row["machine"],
+            "colour": k,
+            "value": found.quality,
+            "low": found.quality_low,
+            "high": found.quality_high,
+            "at_least": found.quality_at_least,
+            "boundary": found.boundary,
+        }
+        for k, row in ran
+        if (found := costs[row["machine"]])
+    ]
+    if any(row["value"] or row["at_least"] for row in priced):
+        yield {
+            "svg": Markup(plots.joules(priced, document["metric"], f"{anchor}-joules")),
+            "title": document["metric"].capitalize(),
+            "caption": "Whiskers: all prices at the low and at the high end of their ranges, the widest "
+            "these allow. Under each name, the boundary. Figures at different boundaries do not compare.",
+        }
+    spent = [(row["machine"], row["phases"], row["device_time_s"]) for _, row in ran if row["phases"]]
+    if spent:
+        yield {
+            "svg": Markup(plots.phases(spent, f"{anchor}-phases")),
+            "title": "Where the device time goes",
+            "caption": "Simulated time of the machine, all chains, not the time the simulation took.",
+        }
+
+
+def _laws(ran: Sequence[tuple[int, Mapping[str, Any]]], anchor: str) -> Iterator[dict[str, Any]]:
+    for k, row in ran:
+        distance = row["distance"]
+        if distance and distance.get("sampled"):
+            yield {
+                "svg": Markup(plots.law(distance, k, f"{anchor}-law-{k}")),
+                "machine": row["machine"],
+                "caption": f"{distance['kind']}: {distance_text(row)}",
+            }
+
+
+def _machine(row: Mapping[str, Any], found: Cost, anchor: str) -> dict[str, Any]:
+    """What the block of one machine shows."""
+    at, stated = row["joules"]["at_boundary"], row["joules"]["stated"]
+    notes = {key: value for key, value in row["notes"].items() if key != "embedding"}
+    return {
+        "anchor": anchor,
+        "row": row,
+        "cost": found,
+        "ledger": at if at["rows"] else stated,
+        "stated": stated if stated["boundary"] != at["boundary"] else None,
+        "notes": list(_flat(notes)),
+    }
+
+
+def _flat(notes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Nested notes as (name, text)."""
+    for key, value in notes.items():
+        name = f"{before}{words(str(key))}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}, ")
+        else:
+            yield name, _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    return str(value)

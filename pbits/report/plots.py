@@ -1,0 +1,268 @@
+"""Pictures as inline SVG: the same bytes every time, and text that stays text."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
+
+from pbits.report.quantities import si
+
+#: Told apart by the colour-blind (M. Okabe and K. Ito, 2008); every machine also has a marker of its own.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+INK, MUTED, FAINT, ALARM = "#222222", "#6b7280", "#d5d9de", "#b3261e"
+
+_STYLE = {
+    **{"font.family": "sans-serif", "font.size": 9.5, "text.color": INK, "axes.labelcolor": INK},
+    **{"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": MUTED, "axes.linewidth": 0.8},
+    **{"xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK},
+    **{"xtick.labelsize": 9, "ytick.labelsize": 9, "legend.frameon": False, "legend.fontsize": 9},
+    # City names may hold a dollar sign, which is no mathematics.
+    **{"text.parse_math": False, "svg.fonttype": "none", "figure.dpi": 72, "axes.unicode_minus": True},
+}
+_WIDE, _SMALL = 4.7, 3.1
+_PHASE_FILLS = (("#1f4e79", ""), ("#8fb8de", ""), ("#f0c987", "//"), ("#c9c9c9", ".."), ("#8e6c8a", "\\\\"))
+_MOST_NAMES = 30
+_MOST_LABELS = 16
+
+
+def tour(picture: Mapping[str, Any], key: str) -> str:
+    """Cities on the map, and the tour through them; a state that is no tour says so across the map."""
+    points = np.array(picture["coordinates"], dtype=float).reshape(-1, 2)
+    names = picture.get("names") or []
+    feasible = bool(picture["feasible"])
+    with _styled():
+        extent = np.ptp(points, axis=0)
+        figure, axes = _canvas(_SMALL, _SMALL * float(np.clip(extent[1] / (extent[0] or 1.0), 0.6, 1.3)))
+        if picture["tour"]:
+            closed = points[[*picture["tour"], picture["tour"][0]]]
+            axes.plot(*closed.T, color=COLOURS[0] if feasible else MUTED, lw=1.4, ls="-" if feasible else ":")
+        axes.plot(*points.T, "o", color=INK if feasible else MUTED, ms=4)
+        if len(names) <= _MOST_NAMES:
+            centre = points.mean(axis=0)
+            for name, point in zip(names, points):
+                # Outwards from the middle, where the tour is less in the way.
+                right, up = point >= centre
+                axes.annotate(
+                    str(name),
+                    point,
+                    xytext=(4 if right else -4, 4 if up else -4),
+                    textcoords="offset points",
+                    ha="left" if right else "right",
+                    va="bottom" if up else "top",
+                    fontsize=8.5,
+                )
+        if not feasible:
+            axes.text(
+                0.5, 0.5, "INFEASIBLE", transform=axes.transAxes, color=ALARM, fontsize=17, rotation=20,
+                ha="center", va="center", fontweight="bold",
+                bbox={"boxstyle": "square,pad=0.25", "fc": "white", "ec": ALARM, "alpha": 0.85},
+            )  # fmt: skip
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.margins(0.2, 0.08)
+        axes.set_axis_off()
+        return _svg(figure, key, picture.get("caption") or ("tour" if feasible else "infeasible tour"))
+
+
+def images(picture: Mapping[str, Any], key: str) -> str:
+    """Panels side by side: +1 is dark."""
+    rows, columns = picture["shape"]
+    panels = picture["panels"]
+    across = min(len(panels), 4)
+    down = -(-len(panels) // across)
+    with _styled():
+        figure = Figure(figsize=(1.25 * across, 1.45 * down), layout="constrained")
+        grid = figure.subplots(down, across, squeeze=False).ravel()
+        for axes in grid:
+            axes.set_axis_off()
+        for axes, panel in zip(grid, panels):
+            pixels = np.reshape(panel["values"], (rows, columns))
+            squares = [_square(x, y) for y, x in zip(*np.nonzero(pixels > 0))]
+            axes.add_patch(PathPatch(_square(0, 0, columns, rows), facecolor="#eef1f4", edgecolor="none"))
+            if squares:
+                dark = Path.make_compound_path(*squares)
+                axes.add_patch(PathPatch(dark, facecolor=INK, edgecolor=INK, linewidth=0.2))
+            axes.set_xlim(0, columns)
+            axes.set_ylim(rows, 0)
+            axes.set_aspect("equal")
+            axes.set_title(panel["label"], fontsize=9)
+        return _svg(figure, key, ", ".join(panel["label"] for panel in panels))
+
+
+def estimate(picture: Mapping[str, Any], key: str) -> str:
+    """Sampled mean ± standard deviation on top of the exact ones."""
+    labels = picture["labels"]
+    places = np.arange(len(labels))
+    with _styled():
+        figure, axes = _canvas(_SMALL, 1.1 + 0.21 * len(labels))
+        if picture.get("exact_mean") is not None:
+            axes.errorbar(
+                _floats(picture["exact_mean"]), places, xerr=_spread(picture.get("exact_sd")), fmt="|", ms=9,
+                color=FAINT, mec=MUTED, elinewidth=7, capsize=0, label="exact ± sd", zorder=1,
+            )  # fmt: skip
+        axes.errorbar(
+            _floats(picture["mean"]), places, xerr=_spread(picture.get("sd")), fmt="o", ms=4,
+            color=COLOURS[0], elinewidth=1.2, capsize=2, label="sampled ± sd", zorder=2,
+        )  # fmt: skip
+        axes.set_yticks(places, labels)
+        axes.set_ylim(len(labels) - 0.4, -0.6)
+        axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
+        figure.legend(loc="outside lower center", ncols=2)
+        return _svg(figure, key, "posterior means with standard deviations, sampled and exact")
+
+
+def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
+    """Energy against sweep for all machines: (name, number of its colour, trace)."""
+    with _styled():
+        figure, axes = _canvas(_WIDE, 3.6)
+        for name, k, trace in rows:
+            style = {"color": _of(COLOURS, k), "markevery": max(1, len(trace["sweeps"]) // 8), "ms": 4}
+            marker = _of(MARKERS, k)
+            sweeps = trace["sweeps"]
+            axes.plot(sweeps, _floats(trace["mean"]), lw=1.4, marker=marker, label=name, **style)
+            axes.plot(sweeps, _floats(trace["lowest"]), lw=0.9, ls=(0, (2, 1.5)), alpha=0.8, **style)
+        axes.set_xlabel("sweeps")
+        axes.set_ylabel("energy E(s)")
+        axes.grid(axis="y", color=FAINT, lw=0.5)
+        figure.legend(loc="outside lower center", ncols=2)
+        return _svg(figure, key, "energy against sweeps, mean and lowest over chains, all machines")
+
+
+def law(distance: Mapping[str, Any], k: int, key: str) -> str:
+    """Shares of the states: sampled as bars, exact as outlines."""
+    sampled, law_ = _floats(distance["sampled"]), _floats(distance["exact"])
+    places = np.arange(len(sampled))
+    with _styled():
+        figure, axes = _canvas(_SMALL, 2.3)
+        axes.bar(places, sampled, width=0.8, color=_of(COLOURS, k), alpha=0.65, label="sampled")
+        axes.bar(places, law_, width=0.8, fill=False, edgecolor=INK, linewidth=1.1, label="exact")
+        if len(sampled) <= _MOST_LABELS:
+            bits = ["".join("1" if value > 0 else "0" for value in state) for state in distance["states"]]
+            axes.set_xticks(places, bits, rotation=90 if len(bits) > 4 else 0, fontsize=8, family="monospace")
+        else:
+            axes.set_xticks([])
+        axes.set_ylabel("share")
+        figure.legend(loc="outside lower center", ncols=2)
+        return _svg(figure, key, "sampled and exact share of each state")
+
+
+def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
+    """Joules on a logarithmic axis with whiskers over the stated ranges.
+
+    Each row has `name`, `colour` (its number), `value`, `low`, `high`, `at_least` and `boundary`.
+    """
+    with _styled():
+        figure, axes = _canvas(_WIDE, 0.9 + 0.42 * len(rows))
+        known = [row[part] for row in rows for part in ("value", "low", "high", "at_least") if row[part]]
+        axes.set_xscale("log")
+        axes.set_xlim(min(known) / 3, max(known) * 12)
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        for place, row in enumerate(rows):
+            colour, marker = _of(COLOURS, row["colour"]), _of(MARKERS, row["colour"])
+            aside = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+            if row["value"] is not None:
+                low, high = row["low"] or row["value"], row["high"] or row["value"]
+                axes.plot([low, high], [place, place], "-", color=colour, lw=1.6, marker="|", ms=8)
+                axes.plot(row["value"], place, marker, color=colour, ms=6)
+                axes.annotate(si(row["value"], "J"), (high, place), **aside)
+            elif row["at_least"] is not None:
+                axes.plot(row["at_least"], place, ">", color=colour, mfc="white", ms=7)
+                axes.annotate(f"more than {si(row['at_least'], 'J')}", (row["at_least"], place), **aside)
+            else:
+                axes.annotate("not stated", (axes.get_xlim()[0], place), color=MUTED, **aside)
+        axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['boundary'] or ''}".strip() for row in rows])
+        axes.xaxis.set_major_formatter(lambda value, _: si(value, "J"))
+        axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(numticks=6))
+        axes.xaxis.minorticks_off()
+        axes.set_xlabel(label)
+        axes.grid(axis="x", color=FAINT, lw=0.5)
+        return _svg(figure, key, f"{label}, with the stated ranges")
+
+
+def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]], key: str) -> str:
+    """Shares of the device time by phase: (name, seconds by phase, seconds in all)."""
+    kinds = list(dict.fromkeys(kind for _, spent, _ in rows for kind in spent))
+    with _styled():
+        figure, axes = _canvas(_WIDE, 1.0 + 0.36 * len(rows))
+        for place, (_, spent, total) in enumerate(rows):
+            known = sum(seconds for seconds in spent.values() if seconds)
+            left = 0.0
+            for kind, (fill, hatch) in zip(kinds, _PHASE_FILLS * len(kinds)):
+                share = (spent.get(kind) or 0.0) / known if known else 0.0
+                axes.barh(
+                    place, share, left=left, height=0.6, color=fill, hatch=hatch, edgecolor="white", lw=0.5
+                )
+                left += share
+            unknown = [kind for kind, seconds in spent.items() if seconds is None]
+            note = si(total, "s")
+            if unknown:
+                note = f"{', '.join(unknown)} not stated"
+            axes.annotate(
+                note, (left, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9
+            )
+        handles = [
+            Patch(facecolor=fill, hatch=hatch, edgecolor="white", label=kind)
+            for kind, (fill, hatch) in zip(kinds, _PHASE_FILLS * len(kinds))
+        ]
+        axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlim(0, 1.3)
+        axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+        axes.set_xlabel("share of the device time that is stated")
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
+        return _svg(figure, key, "share of device time by phase of work")
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _styled():
+    return matplotlib.rc_context(_STYLE)
+
+
+def _of(choices: Sequence[str], k: int) -> str:
+    return choices[k % len(choices)]
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def _spread(values: Sequence[float | None] | None) -> np.ndarray | None:
+    return None if values is None else _floats(values)
+
+
+def _square(x: float, y: float, width: float = 1, height: float = 1) -> Path:
+    return Path([(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)], closed=True)
+
+
+def _svg(figure: Figure, key: str, description: str) -> str:
+    """The figure for a page that may hold many: ids of its own, no date, scalable, and a text for readers."""
+    buffer = io.StringIO()
+    # The salt keeps ids the same from one time to the next, and different between the figures of a page.
+    with matplotlib.rc_context({"svg.hashsalt": key}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    body = buffer.getvalue()
+    body = body[body.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    used = set(re.findall(r"#([\w-]+)", body))
+    body = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", body)
+    # The page sets the width; the shape is in the viewBox.
+    opening = re.sub(r' (width|height|xmlns:xlink|version)="[^"]*"', "", body[: body.index(">")])
+    if "xlink:" in body:
+        opening += ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+    alternative = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return f'{opening} role="img" aria-label="{alternative}"{body[body.index(">") :]}'.strip()

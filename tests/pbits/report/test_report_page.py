@@ -1,0 +1,135 @@
+"""The page: whole, self-contained, the same bytes every time, and honest about what is missing."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pbits import report
+from pbits.report import plots
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order, and collects ids, inner links and what would be fetched."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.fetched, self.text = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.handle_startendtag(tag, attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        named = dict(attrs)
+        if "id" in named:
+            self.ids.append(named["id"])
+        for name in ("href", "src", "xlink:href", "data", "srcset"):
+            value = named.get(name)
+            if value and value.startswith("#"):
+                self.links.append(value[1:])
+            elif value:
+                self.fetched.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(name="page")
+def both_on_a_page(anneal, sampling):
+    return report.to_html([anneal, sampling], title="Two <problems>")
+
+
+def outline_of(page):
+    outline = Outline()
+    outline.feed(page)
+    outline.close()
+    return outline
+
+
+def test_page_is_well_formed_and_self_contained(page):
+    outline = outline_of(page)
+    assert outline.open == []
+    assert outline.fetched == []
+    assert "url(http" not in page
+    assert "@import" not in page
+    assert "<script" not in page
+    assert len(page.encode()) < 2_000_000
+
+
+def test_ids_are_unique_and_links_arrive(page):
+    outline = outline_of(page)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert set(outline.links) <= set(outline.ids)
+    assert set(re.findall(r"url\(#([\w-]+)\)", page)) <= set(outline.ids)
+
+
+def test_bytes_are_the_same_every_time(page, anneal, sampling):
+    assert report.to_html([anneal, sampling], title="Two <problems>") == page
+    assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\dT", page)
+
+
+def test_every_verdict_is_at_the_head_and_in_its_section(page, anneal):
+    assert page.count(anneal["verdict"]) == 2
+    assert page.index(anneal["verdict"]) < page.index('<section id="c1">')
+
+
+def test_text_from_documents_is_escaped(page):
+    assert "Two &lt;problems&gt;" in page
+    assert "<Essen>" not in page
+    assert "too few &lt;effective&gt; samples" in page
+    assert "A Chip &lt;of&gt; Many Bits" in page
+
+
+def test_refusals_gaps_and_bounds_are_shown_with_reasons(page):
+    text = " ".join(" ".join(outline_of(page).text).split())
+    assert "the model has 16 sites and the machine 9; a site has 12 neighbours" in text
+    assert "the price of power.idle is not stated" in text
+    assert "≥ 28 pJ" in text
+    assert "how long programming takes is not stated" in text
+    assert "the cap on β|J| is not stated" in text
+    assert "3.1 %" in text
+
+
+def test_an_infeasible_tour_says_so_in_the_picture_and_beside_it(page):
+    assert page.count("INFEASIBLE") == 1
+    assert page.count('class="badge infeasible"') == 1
+
+
+def test_every_ledger_line_and_its_source_is_there(page):
+    assert page.count("<td>update</td>") == 3
+    assert page.count('href="#source-maker2026"') >= 4
+    assert "citing source: a repository" in page
+
+
+def test_distance_captions_name_the_noise_floor(page):
+    assert "total variation to the exact law of the model as posed: 0.41 (chance 0.01)" in page
+
+
+def test_pages_of_refusals_only_and_of_nothing_render(anneal):
+    anneal["rows"], anneal["ratios"] = anneal["rows"][-1:], []
+    assert "Refused." in report.to_html([anneal])
+    assert "<h1>" in report.to_html([])
+
+
+def test_pictures_of_unknown_kinds_and_without_a_map_are_left_out(anneal):
+    anneal["rows"][0]["picture"] = {"kind": "hologram"}
+    anneal["rows"][1]["picture"]["coordinates"] = None
+    assert report.to_html([anneal]).count("<figcaption><b>") == 1
+
+
+def test_joules_without_any_known_value_draw_no_chart(sampling):
+    for row in sampling["rows"]:
+        row["joules"]["per_effective_sample"] = None
+    assert "<h3>Joules per effective sample</h3>" not in report.to_html([sampling])
+
+
+def test_captions_in_other_scripts_do_not_warn(anneal):
+    anneal["rows"][0]["picture"]["names"] = ["東京", "Ω", "ß", "é", "क"]
+    assert "東京" in plots.tour(anneal["rows"][0]["picture"], "k")
