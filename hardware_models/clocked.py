@@ -1,8 +1,9 @@
 """Clocked arrays of two-state cells: the common part of FPGA p-bits and parallel Gibbs blocks.
 
 A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a run
-counts: updates, weights read (one per neighbour and update), toggles, random bits, cells read out, and cells
-written when the machine is programmed or given a start state.
+counts: updates, weights read (one per neighbour and update; for a random scan their expected number), toggles,
+random bits, cells read out, and cells written when the machine is programmed or given a start state. The time that
+writing a start state takes is in no total.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ class Timing:
     program_s: float | None = None
     read_s: float | None = None
 
+    def __post_init__(self) -> None:
+        for name, seconds in vars(self).items():
+            if seconds is not None and not (np.isfinite(seconds) and seconds >= 0):
+                raise ValueError(
+                    f"{name} is {seconds}; it must be a finite number of seconds, at least 0, or None where it is "
+                    "not stated"
+                )
+
 
 def scan_of(update: str, model: IsingModel, persistence: float = 0.0) -> Scan:
     """The order in which an update discipline moves the sites.
@@ -66,7 +75,7 @@ class ClockedProgram(Program):
     update : {"sequential", "random", "chromatic", "synchronous"}
     effects : what the chip makes of the model, applied in order at each β
     stores_beta : whether each change of β is a programming
-    copies : copies of the model that run side by side on the array
+    copies : copies of the model that run side by side on the array; all are taken to have the mismatch of the first
     """
 
     def __init__(
@@ -96,7 +105,7 @@ class ClockedProgram(Program):
         if self._held is None or (self._effects and self._held[0] != beta):
             model, notes = self._model, {}
             for effect in self._effects:
-                model, found = effect.realise(model, beta, self._chip)
+                model, found = effect.realise(model, beta, self._placement.cells, self._chip)
                 notes |= found
             self._held = (beta, model, notes)
         return self._held[1], self._held[2]
@@ -123,8 +132,9 @@ class ClockedProgram(Program):
         free = np.setdiff1d(np.arange(self._model.n), list(self._placement.clamp))
         programmings = self._programmings(schedule, tally.steps)
         batches = -(-schedule.chains // self._copies)
-        frames = self._frames(schedule, tally.steps)
-        annealing = schedule.kind == "anneal"
+        frames = schedule.frames(tally.steps)
+        # A machine that was programmed once serves every batch; one that stores βJ starts each batch over.
+        rewrites = programmings > 1
         moves = len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
         timing = self._timing
         timeline = play(
@@ -132,7 +142,7 @@ class ClockedProgram(Program):
                 Work(
                     phase="programming",
                     seconds=timing.program_s,
-                    repeat=programmings * (batches if annealing else 1),
+                    repeat=programmings * (batches if rewrites else 1),
                 ),
                 Work(phase="sweeping", seconds=timing.phase_s, repeat=tally.steps * moves * batches),
                 Work(phase="read-out", seconds=timing.read_s, repeat=frames * batches),
@@ -145,9 +155,9 @@ class ClockedProgram(Program):
             "update": tally.updates,
             "weight_read": tally.steps * chains * int(self._model.degrees[free].sum()),
             "toggle": tally.toggles,
-            "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE,
+            "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE * (2 if self._scan.phases is None else 1),
             "read": frames * n * chains,
-            "write": n * programmings * (chains if annealing else copies_used) + starts,
+            "write": n * programmings * (chains if rewrites else copies_used) + starts,
         }
         notes: dict[str, Any] = {
             "update": self._update,
@@ -156,6 +166,7 @@ class ClockedProgram(Program):
             "programmings": programmings,
             "copies_side_by_side": copies_used,
             "batches": batches,
+            "start_states_written": 0 if initial is None else chains,
             "persistence": self._scan.persistence,
             **self._realise(float(schedule.beta))[1],
         }
@@ -176,13 +187,6 @@ class ClockedProgram(Program):
         if not self._stores_beta:
             return 1
         return 1 + int(np.count_nonzero(np.diff(schedule.betas()[:steps])))
-
-    @staticmethod
-    def _frames(schedule: Schedule, steps: int) -> int:
-        """Read-outs per chain: every draw; every sweep where the run stops at a target energy."""
-        if schedule.kind == "anneal":
-            return 1 if schedule.stop_at is None else steps
-        return int((schedule.observed_steps() <= steps).sum())
 
 
 def as_ising(model: EnergyModel) -> IsingModel:

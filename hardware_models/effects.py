@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pbits.mapping import FixedPoint
 from pbits.models import IsingModel
@@ -15,8 +16,13 @@ from pbits.streams import Stream, Streams
 class Effect(Protocol):
     """A non-ideality: model in, model out, and what it did."""
 
-    def realise(self, model: IsingModel, beta: float, streams: Streams) -> tuple[IsingModel, dict[str, Any]]:
-        """The model a chip holds at β, and notes for the record. Device-to-device draws come from CHIP."""
+    def realise(
+        self, model: IsingModel, beta: float, cells: NDArray[np.int64], streams: Streams
+    ) -> tuple[IsingModel, dict[str, Any]]:
+        """The model a chip holds at β with its sites on `cells`, and notes for the record.
+
+        Device-to-device draws come from CHIP and belong to cells, so that one chip is one chip for every model.
+        """
         ...
 
 
@@ -29,7 +35,9 @@ class FixedPointCouplings:
 
     number: FixedPoint
 
-    def realise(self, model: IsingModel, beta: float, streams: Streams) -> tuple[IsingModel, dict[str, Any]]:
+    def realise(
+        self, model: IsingModel, beta: float, cells: NDArray[np.int64], streams: Streams
+    ) -> tuple[IsingModel, dict[str, Any]]:
         if beta == 0:
             return model, {}
         i, j, w = model.edges()
@@ -52,9 +60,15 @@ class FixedPointCouplings:
 
 @dataclass(frozen=True, kw_only=True)
 class OffsetMismatch:
-    """Each p-bit's input has a fixed error: realised h = h + δ, δ ~ N(0, sigma_d2d²), drawn once per chip.
+    """Each p-bit's input has a fixed error: P(s_i = +1) = σ(2(βI_i + δ_i)), δ_i ~ N(0, sigma_d2d²), once per chip.
 
-    sigma_d2d is in units of h. It moves the law, and leaves it a Boltzmann law.
+    A chip does not know β, so sigma_d2d is in units of βI, the argument of the tanh, and realised h = h + δ/β: the
+    hotter the model, the more the offset weighs in it. It moves the law, and leaves it a Boltzmann law.
+
+    Raises
+    ------
+    ValueError
+        For a spread below 0 or not finite; at β = 0, where no model says what a p-bit with an offset does.
     """
 
     sigma_d2d: float
@@ -63,6 +77,14 @@ class OffsetMismatch:
         if not (np.isfinite(self.sigma_d2d) and self.sigma_d2d >= 0):
             raise ValueError(f"sigma_d2d is {self.sigma_d2d}; a spread must be finite and at least 0")
 
-    def realise(self, model: IsingModel, beta: float, streams: Streams) -> tuple[IsingModel, dict[str, Any]]:
-        draws = streams.generator(Stream.CHIP, "OffsetMismatch").standard_normal(model.n)
-        return IsingModel(model.csr, model.h + self.sigma_d2d * draws, model.offset), {}
+    def realise(
+        self, model: IsingModel, beta: float, cells: NDArray[np.int64], streams: Streams
+    ) -> tuple[IsingModel, dict[str, Any]]:
+        if beta == 0:
+            raise ValueError(
+                "at β = 0 a p-bit with an input offset is still biased, which no model at β = 0 can say; take a "
+                "small β instead"
+            )
+        of_chip = streams.generator(Stream.CHIP, "OffsetMismatch").standard_normal(int(cells.max()) + 1)
+        offsets = self.sigma_d2d * of_chip[cells]
+        return IsingModel(model.csr, model.h + offsets / beta, model.offset), {}

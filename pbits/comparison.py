@@ -16,18 +16,18 @@ import numpy as np
 from pbits import report
 from pbits.diagnostics import Diagnosis, diagnose
 from pbits.ledger import EnergyLedger, price
-from pbits.models import EnergyModel, GaussianModel
+from pbits.errors import histogram, law_table
+from pbits.models import EnergyModel
 from pbits.parameters import BOUNDARIES, Evidence, Uplift
 from pbits.problems.base import Problem
-from pbits.reference import exact, total_variation, tv_noise_floor
+from pbits.reference import exact
 from pbits.result import Run
 from pbits.runner import run, suggested_schedule
 from pbits.schedule import Schedule
 from pbits.streams import fresh_seed
-from pbits.substrate import NotMappable, Substrate, load
+from pbits.substrate import Law, NotMappable, Substrate, load
 
 SCHEMA = "pbits-comparison/1"
-LARGEST_ENUMERATED = 14
 TRACE_POINTS = 200
 
 Uplifts = Mapping[str, Mapping[str, Uplift | Mapping[str, float]]]
@@ -105,6 +105,7 @@ class Comparison:
     model : EnergyModel
         As posed to every machine.
     schedule : Schedule
+        What was asked for, or suggested for the problem; a row's run holds its own.
     seed : int
     boundary : str, optional
         At which all priced machines are accounted; None where no boundary can be stated for all of them.
@@ -145,14 +146,20 @@ class Comparison:
         return "joules per solution" if self.schedule.kind == "anneal" else "joules per effective sample"
 
     def quality_joules(self, ledger: EnergyLedger) -> float | None:
-        """Joules per solution (anneals) or per effective sample (sampling)."""
+        """Joules per solution (anneals) or per effective sample (sampling); None where quality is not reached.
+
+        Chains that have not converged have no effective samples to speak of.
+        """
         if self.schedule.kind == "sample":
-            return ledger.per_effective_sample
+            row = next(row for row in self.rows if row.machine == ledger.machine)
+            converged = row.diagnosis is not None and row.diagnosis.converged
+            return ledger.per_effective_sample if converged else None
         if self.goal is None:
             return None
-        if self.problem is None:
-            return ledger.per_solution(self.goal)
-        return ledger.per_solution(objective=self.goal)
+        return ledger.per_solution(**self._target())
+
+    def _target(self) -> dict[str, float | None]:
+        return {"target" if self.problem is None else "objective": self.goal}
 
     def ratio(self, a: str, b: str) -> Ratio | None:
         """Joules of machine a ÷ joules of machine b by `metric`, or None where no ratio is known.
@@ -183,8 +190,9 @@ class Comparison:
             ledger = first if joules[0] is None else second
             if ledger.joules is None:
                 return None, f"{lacking}: {'; '.join(ledger.reasons)}"
-            why = "no run reached the goal" if self.schedule.kind == "anneal" else "no effective sample size"
-            return None, f"{lacking}: {why}"
+            if self.schedule.kind == "anneal":
+                return None, f"{lacking}: no chain reached the goal"
+            return None, f"{lacking}: the chains have not converged"
         value = joules[0] / joules[1]
         (low_a, high_a), (low_b, high_b) = (_relative(ledger) for ledger in (first, second))
         weakest = [ledger.evidence for ledger in (first, second) if ledger.evidence is not None]
@@ -220,11 +228,15 @@ class Comparison:
         if solved and not feasible:
             return "no machine handed over a feasible answer"
         if self.schedule.kind == "sample":
-            distances = [d for row in ran if (d := self._distance(row)) is not None]
-            within = sum(d["value"] <= 1.5 * d["floor"] for d in distances)
-            if distances:
-                return f"{within} of {len(distances)} match the exact law within their sampling noise"
-            return ""
+            errors = {row.machine: row.run.errors for row in ran if row.run and row.run.errors}
+            off = {name: one for name, one in errors.items() if not one.faithful}
+            if not errors:
+                return ""
+            text = f"{len(errors) - len(off)} of {len(errors)} match the exact law within their sampling noise"
+            if off:
+                worst = max(off, key=lambda name: off[name].total)
+                text += f", {worst} is off by {off[worst].total:.2g} ({off[worst].measure})"
+            return text
         if not solved:
             return ""
         unit = solved[0].solution.unit if solved[0].solution else ""
@@ -255,35 +267,28 @@ class Comparison:
         )
 
     def _distance(self, row: Row) -> dict[str, Any] | None:
-        """How far the samples are from the exact law of the model as posed, and what chance alone would give."""
-        if self.schedule.kind != "sample" or row.run is None or row.diagnosis is None:
+        """The three errors of a row, and its histogram where there are few states."""
+        if row.run is None or row.run.errors is None:
             return None
-        ess = row.diagnosis.worst_ess
-        if not ess:
-            return None
-        states = row.run.states
-        if isinstance(self.model, GaussianModel):
-            law = exact(self.model, self.schedule.beta)
-            deviation = np.sqrt(np.diag(law.covariance))
-            error = (states.reshape(-1, self.model.n).mean(axis=0) - law.mean) / deviation
-            return {
-                "kind": "mean, in standard deviations of the exact law (root mean square over sites)",
-                "value": float(np.sqrt(np.mean(error**2))),
-                "floor": float(1 / np.sqrt(ess)),
-            }
-        if self.model.n > LARGEST_ENUMERATED or self.model.domain == "real":
-            return None
-        law = exact(self.model, self.schedule.beta)
-        counts = np.bincount(law.index(states).ravel(), minlength=len(law.probabilities))
-        shares = counts / counts.sum()
-        return {
-            "kind": "total variation to the exact law of the model as posed",
-            "value": float(total_variation(shares, law.probabilities)),
-            "floor": float(tv_noise_floor(law.probabilities, ess)),
-            "sampled": shares.tolist() if len(shares) <= 64 else None,
-            "exact": law.probabilities.tolist() if len(shares) <= 64 else None,
-            "states": law.states.tolist() if len(shares) <= 64 else None,
+        errors = row.run.errors
+        found: dict[str, Any] = {
+            "kind": f"{errors.measure}, draws against the exact law of the model as posed",
+            "value": errors.total,
+            "floor": errors.floor,
+            "faithful": errors.faithful,
+            "mapping": errors.mapping,
+            "clock": errors.clock,
+            "sampling": errors.sampling,
         }
+        if self.model.domain == "spin" and self.model.n <= 6:
+            clamp = {int(site): value for site, value in row.run.record["clamp"].items()}
+            posed = Law(kind="boltzmann", model=self.model, beta=row.run.schedule.beta, clamp=clamp)
+            found |= {
+                "states": exact(self.model).states,
+                "exact": law_table(posed, self.model.n),
+                "sampled": histogram(row.run.states),
+            }
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The whole comparison as JSON-ready values: the one document every report is made from."""
@@ -353,6 +358,11 @@ class Comparison:
                 "warnings": list(diagnosis.warnings),
             }
         )
+        entry["schedule"] = {
+            "chains": one.schedule.chains,
+            "steps": one.schedule.total_steps,
+            "draws": one.n_samples,
+        }
         entry["device_time_s"] = one.device_time_s
         entry["phases"] = dict(one.phases)
         entry["wall_time_s"] = one.wall_time_s
@@ -364,7 +374,7 @@ class Comparison:
             "at_boundary": ledger.to_dict(),
             "stated": native.to_dict(),
             "per_sample": native.per_sample,
-            "per_effective_sample": native.per_effective_sample if self.schedule.kind == "sample" else None,
+            "per_effective_sample": self.quality_joules(native) if self.schedule.kind == "sample" else None,
             "per_solution": self.quality_joules(native) if self.schedule.kind == "anneal" else None,
             "per_solution_at_least": self._bound(native),
         }
@@ -373,9 +383,7 @@ class Comparison:
     def _bound(self, ledger: EnergyLedger) -> float | None:
         if self.schedule.kind != "anneal" or self.goal is None:
             return None
-        if self.problem is None:
-            return ledger.per_solution_at_least(self.goal)
-        return ledger.per_solution_at_least(objective=self.goal)
+        return ledger.per_solution_at_least(**self._target())
 
     def _ratios(self) -> list[dict[str, Any]]:
         ratios = []
@@ -436,6 +444,7 @@ def compare(
     uplifts: Uplifts | None = None,
     goal: float | None = None,
     progress: Callable[[str], None] | None = None,
+    sweeps: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Run one problem, unchanged, on several machines and account for each.
 
@@ -445,7 +454,7 @@ def compare(
     machines : sequence of names or Substrate objects
         A machine that cannot hold the problem gets a row with its reasons.
     schedule : Schedule, optional
-        The same for all.
+        The same for all. By default each machine gets what `suggested_schedule` says for it.
     seed : int, optional
         The same for all; drawn and recorded when absent.
     boundary : str, optional
@@ -458,7 +467,9 @@ def compare(
         For anneals: the objective (or, for a plain model, the energy) that counts as solved. By default the
         problem's own goal, else the best that any machine handed over.
     progress : callable, optional
-        Gets a line of text before each run.
+        Gets the name of each machine before it runs.
+    sweeps : callable, optional
+        Gets (steps done, steps in all) of the machine that runs.
 
     Returns
     -------
@@ -477,7 +488,6 @@ def compare(
     >>> [row.machine for row in both.rows], both.ratio("ideal", "fpga-kv260")
     (['ideal', 'fpga-kv260'], None)
     """
-    schedule = schedule or suggested_schedule(problem)
     if not machines:
         raise ValueError("compare needs at least one machine; see pbits.available()")
     substrates = [one if isinstance(one, Substrate) else load(one) for one in machines]
@@ -491,17 +501,18 @@ def compare(
     if strangers:
         raise ValueError(f"uplifts are given for {', '.join(sorted(strangers))}, not in this comparison")
     posed = problem if isinstance(problem, Problem) else None
+    common = schedule or suggested_schedule(problem)
     drafts: list[Row] = []
     for substrate in substrates:
         title = substrate.describe()["title"]
         if progress is not None:
             progress(substrate.name)
         try:
-            one = run(problem, substrate, schedule, seed=seed, chip_seed=chip_seed)
+            one = run(problem, substrate, schedule, seed=seed, chip_seed=chip_seed, progress=sweeps or False)
         except NotMappable as refusal:
             drafts.append(Row(machine=substrate.name, title=title, refusal=refusal.reasons))
             continue
-        diagnosis = diagnose(one) if schedule.kind == "sample" else None
+        diagnosis = diagnose(one) if one.schedule.kind == "sample" else None
         drafts.append(Row(machine=substrate.name, title=title, run=one, diagnosis=diagnosis))
     runs = [row.run for row in drafts if row.run is not None]
     priced = [one for one in runs if one.prices is not None]
@@ -520,11 +531,11 @@ def compare(
     return Comparison(
         name=posed.name if posed is not None else repr(problem),
         model=posed.to_model() if posed is not None else problem,  # pyright: ignore[reportArgumentType]
-        schedule=schedule,
+        schedule=common,
         seed=seed,
         boundary=boundary,
         boundary_note=note,
-        goal=_goal(posed, runs, goal) if schedule.kind == "anneal" else None,
+        goal=_goal(posed, runs, goal) if common.kind == "anneal" else None,
         rows=tuple(rows),
         problem=posed,
         uplifts=uplifts,

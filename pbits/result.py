@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits import models
+from pbits.errors import Errors
 from pbits.models import EnergyModel
 from pbits.parameters import PriceTable
 from pbits.problems.base import Solution
@@ -59,6 +60,8 @@ class Run:
         The decoded answer, where the run was given a Problem: the best feasible draw.
     objectives : (chains, draws) float64, optional
         The score of each draw, NaN where it is infeasible; for a Problem that scores single states.
+    errors : Errors, optional
+        Mapping, clock and sampling error, where the laws can be written down.
     counts : dict
         Counted operations of all chains, by name.
     seconds : dict
@@ -88,6 +91,7 @@ class Run:
     first_hit: NDArray[np.int64]
     solution: Solution | None
     objectives: NDArray[np.float64] | None
+    errors: Errors | None
     counts: dict[str, float]
     seconds: dict[str, float | None]
     device_time_s: float | None
@@ -161,6 +165,7 @@ class Run:
             "schema": SCHEMA,
             "best_energy": self.best_energy,
             "solution": None if self.solution is None else _plain(asdict(self.solution)),
+            "errors": None if self.errors is None else asdict(self.errors),
             "counts": self.counts,
             "seconds": self.seconds,
             "device_time_s": self.device_time_s,
@@ -212,6 +217,7 @@ class Run:
             first_hit=arrays["first_hit"],
             solution=None if solution is None else Solution(**solution),
             objectives=arrays.get("objectives"),
+            errors=None if header["errors"] is None else Errors(**header["errors"]),
             counts=header["counts"],
             seconds=header["seconds"],
             device_time_s=header["device_time_s"],

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pbits
+from pbits.diagnostics import diagnose
+from pbits.embedded import Embedded
+from pbits.errors import Errors, three_errors, within_reach
 from pbits.kernels.blocks import threads
 from pbits.models import Clamp, EnergyModel
 from pbits.models.base import clamped_sites, read_only
@@ -21,7 +25,7 @@ from pbits.problems.base import Problem
 from pbits.result import Run, Trace
 from pbits.schedule import Schedule
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
-from pbits.substrate import Substrate, load
+from pbits.substrate import Law, Substrate, load
 
 _DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64}
 
@@ -47,7 +51,7 @@ def run(
     machine : str, path or Substrate
         A name from `pbits.available()`, "embedded:<name>", a TOML file, or a machine object.
     schedule : Schedule, optional
-        `suggested_schedule(model)` when absent.
+        `suggested_schedule(model, machine)` when absent.
     seed : int, optional
         Drawn from the operating system and recorded when absent.
     chip_seed : int
@@ -78,12 +82,12 @@ def run(
     >>> draws.energies.shape, draws.best_energy
     ((4, 50), -1.5)
     """
-    schedule = schedule or suggested_schedule(model)
     problem = model if isinstance(model, Problem) else None
     posed = problem.to_model() if problem is not None else model
     if not isinstance(posed, EnergyModel):
         raise TypeError(f"run takes an EnergyModel or a Problem, not a {type(model).__name__}")
     substrate = machine if isinstance(machine, Substrate) else load(machine)
+    schedule = schedule or suggested_schedule(model, substrate)
     held = {**(problem.clamp() if problem is not None else {}), **(clamp or {})}
     sites, values = clamped_sites(posed, held)
     held = dict(zip(sites.tolist(), values.tolist()))
@@ -123,7 +127,7 @@ def run(
         "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
         "python": platform.python_version(),
     }
-    return Run(
+    finished = Run(
         states=read_only(states),
         energies=read_only(energies),
         best_energy=recorder.best_energy,
@@ -132,6 +136,7 @@ def run(
         first_hit=read_only(recorder.first_hit),
         solution=solution,
         objectives=objectives,
+        errors=None,
         counts={name: float(count) for name, count in done.counts.items()},
         seconds=dict(done.seconds),
         device_time_s=done.device_time_s,
@@ -143,36 +148,43 @@ def run(
         prices=substrate.prices,
         record=record,
     )
+    return replace(finished, errors=_errors(finished, program.law(float(schedule.beta)), held))
 
 
-def suggested_schedule(problem: Problem | EnergyModel, **wanted: Any) -> Schedule:
+def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
+    if finished.schedule.kind == "anneal" or not within_reach(finished.model, law):
+        return None
+    ess = diagnose(finished).worst_ess
+    return three_errors(finished.model, law, clamp, finished.states, ess) if ess else None
+
+
+def suggested_schedule(
+    problem: Problem | EnergyModel, machine: Substrate | None = None, **wanted: Any
+) -> Schedule:
     """A schedule that suits a problem: what `run` takes when it is given none.
 
     A problem that knows its range of β is annealed over it: 64 chains, 2000 sweeps, 50 temperatures (each is a
-    programming on machines that store βJ). One that also prescribes a start, a memory and its cue, is run for
-    300 sweeps at its highest β. Anything else is sampled at β = 1.
+    programming on machines that store βJ). One that also prescribes a start, a memory and its cue, is run at its
+    highest β, for 20 sweeps, or for 300 on an embedded machine, whose chains of cells turn over slowly. Anything
+    else is sampled at β = 1: 16 chains of 2000 draws.
 
     Parameters
     ----------
     problem : Problem or EnergyModel
+    machine : Substrate, optional
     **wanted
         Arguments of `Schedule.anneal` or `Schedule` that the caller sets; n_samples, n_warmup, steps_per_sample
         or beta make it a sampling schedule.
     """
     span = problem.beta_range() if isinstance(problem, Problem) else None
     if span is None or {"n_samples", "n_warmup", "steps_per_sample", "beta"} & set(wanted):
-        return Schedule(**wanted)
-    cold = isinstance(problem, Problem) and problem.initial_state() is not None
-    defaults = {
-        "chains": 64,
-        "sweeps": 300 if cold else 2000,
-        "beta_start": span[1] if cold else span[0],
-        "beta_stop": span[1],
-        "levels": 1 if cold else 50,
-    }
-    if "sweeps" in wanted and "levels" not in wanted:
-        defaults["levels"] = min(defaults["levels"], max(wanted["sweeps"], 1))
-    return Schedule.anneal(**(defaults | wanted))
+        return Schedule(**({"n_samples": 2000, "n_warmup": 200, "chains": 16} | wanted))
+    if isinstance(problem, Problem) and problem.initial_state() is not None:
+        sweeps = 300 if isinstance(machine, Embedded) else 20
+        defaults = {"sweeps": sweeps, "beta_start": span[1], "levels": 1}
+    else:
+        defaults = {"sweeps": 2000, "beta_start": span[0], "levels": min(50, wanted.get("sweeps", 50))}
+    return Schedule.anneal(**({"chains": 64, "beta_stop": span[1]} | defaults | wanted))
 
 
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:

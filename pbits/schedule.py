@@ -171,5 +171,14 @@ class Schedule:
             return np.arange(1, self.total_steps + 1)
         return self.n_warmup + self.steps_per_sample * np.arange(1, self.n_samples + 1)
 
+    def frames(self, steps: int) -> int:
+        """States a machine hands over per chain within `steps`: every draw due, or the last of an anneal.
+
+        An anneal that stops at a target energy is looked at after every sweep.
+        """
+        if self.kind == "anneal":
+            return 1 if self.stop_at is None else steps
+        return int((self.observed_steps() <= steps).sum())
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

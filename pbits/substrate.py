@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits.mapping import Topology
-from pbits.models import Clamp, Domain, EnergyModel, IsingModel
+from pbits.models import Clamp, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.parameters import MachineSpec, PriceTable, read_machine
 from pbits.schedule import Schedule
 from pbits.streams import Streams
@@ -55,6 +55,8 @@ class Capabilities:
     ----------
     domains : frozenset
         Kinds of site: "spin", "category", "real".
+    models : tuple of type
+        Kinds of model it holds.
     topology : Topology, optional
         Its wiring; None for no restriction at all.
     clamp : bool
@@ -68,6 +70,7 @@ class Capabilities:
     """
 
     domains: frozenset[Domain]
+    models: tuple[type[EnergyModel], ...] = (IsingModel, GaussianModel)
     topology: Topology | None = None
     clamp: bool = True
     stores_beta: bool = False
@@ -200,6 +203,9 @@ class Substrate(ABC):
         if model.domain not in can.domains:
             kinds = " and ".join(sorted(can.domains))
             return [f"its sites hold {kinds} values; the model's sites hold {model.domain} values"]
+        if not isinstance(model, can.models):
+            held = " or ".join(kind.__name__ for kind in can.models)
+            return [f"it holds an {held}; this is a {type(model).__name__}"]
         reasons = _wiring_limits(model, can.topology, cells) if isinstance(model, IsingModel) else []
         if can.max_coupling is not None and schedule is not None and isinstance(model, IsingModel):
             largest = float(np.abs(model.csr.data).max(initial=0.0))

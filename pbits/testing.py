@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits.diagnostics import diagnose
+from pbits.errors import histogram, law_table
 from pbits.ledger import price
 from pbits.mapping import Complete
 from pbits.models import EnergyModel, GaussianModel, IsingModel
 from pbits.parameters import BOUNDARIES, Parameter
-from pbits.reference import exact, stationary, total_variation, transition, tv_noise_floor
+from pbits.reference import exact, total_variation, tv_noise_floor
 from pbits.runner import run
 from pbits.schedule import Schedule
 from pbits.substrate import Law, NotMappable, Substrate
@@ -82,19 +83,6 @@ def native_model(machine: Substrate, seed: int = 0) -> EnergyModel:
     return GaussianModel(A, rng.normal(size=REALS))
 
 
-def law_table(law: Law) -> tuple[NDArray, NDArray[np.float64]]:
-    """States (m, sites) and probabilities (m,) of a declared law of spins, before any read-out map."""
-    assert isinstance(law.model, IsingModel)
-    if law.kind == "boltzmann":
-        found = exact(law.model, law.beta, law.clamp)
-        assert found.states is not None
-        assert found.probabilities is not None
-        return found.states, found.probabilities
-    states = exact(law.model, law.beta).states
-    assert states is not None
-    return states, stationary(transition(law.model, beta=law.beta, **law.rule))
-
-
 def measure_law(
     machine: Substrate, model: EnergyModel | None = None, *, draws: int = DRAWS, seed: int = 11
 ) -> LawReport:
@@ -113,14 +101,10 @@ def measure_law(
 
 
 def _spins(law: Law, states: NDArray, thinning: int) -> LawReport:
-    rows, probabilities = law_table(law)
-    if law.readout is not None:
-        rows = law.readout(rows)
-    expected = np.bincount(_code(rows), weights=probabilities, minlength=2 ** states.shape[1])
-    shares = np.bincount(_code(states), minlength=len(expected)) / len(states)
+    expected = law_table(law, states.shape[1])
     return LawReport(
         kind=law.kind,
-        distance=float(total_variation(shares, expected)),
+        distance=float(total_variation(histogram(states), expected)),
         allowed=MARGIN * float(tv_noise_floor(expected, len(states))),
         thinning=thinning,
     )
@@ -136,11 +120,6 @@ def _reals(law: Law, states: NDArray, thinning: int) -> LawReport:
     of_covariances = (np.cov(states, rowvar=False) - truth.covariance) / spread
     worst = max(np.abs(of_means).max(), np.abs(of_covariances).max())
     return LawReport(kind=law.kind, distance=float(worst), allowed=SIGMAS, thinning=thinning)
-
-
-def _code(spins: NDArray) -> NDArray[np.int64]:
-    """Row number of spin states in the order of `exact`."""
-    return (spins > 0) @ (1 << np.arange(spins.shape[1])[::-1])
 
 
 def _thinning(machine: Substrate, model: EnergyModel, seed: int) -> int:

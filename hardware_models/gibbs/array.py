@@ -36,9 +36,14 @@ class Array(Substrate):
     max_coupling : float, optional
         Cap on β|J|.
     offset_sigma_d2d : float
-        Device-to-device spread of each cell's input offset, in units of h; drawn from `chip_seed`.
+        Device-to-device spread of each cell's input offset, in units of βI; drawn from `chip_seed`.
     program_s, read_s : float, optional
         Device seconds of a programming of all cells, and of one read-out.
+
+    Raises
+    ------
+    ValueError
+        For a grid that is empty or not two-coloured, a time, spread or cap that cannot be, or two widths.
 
     Notes
     -----
@@ -73,10 +78,17 @@ class Array(Substrate):
             raise ValueError(f"columns is {columns} and cols is {cols}; give one of them")
         width = columns if columns is not None else cols if cols is not None else rows
         for label, seconds in (("phase_s", phase_s), ("tau_s", tau_s)):
-            if seconds is not None and not seconds > 0:
+            if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
                 raise ValueError(f"{label} is {seconds}; it must be a positive number of seconds")
+        if max_coupling is not None and not (math.isfinite(max_coupling) and max_coupling > 0):
+            raise ValueError(f"max_coupling is {max_coupling}; a cap on β|J| must be positive and finite")
         if tau_s is not None and phase_s is None:
             raise ValueError("tau_s needs phase_s: how far a cell relaxes depends on their ratio")
+        persistence = 0.0 if tau_s is None or phase_s is None else math.exp(-phase_s / tau_s)
+        if persistence == 1.0:
+            raise ValueError(
+                f"a phase of {phase_s} s is so short beside tau_s = {tau_s} s that no cell would ever move"
+            )
         grid = Grid.named(rules, rows, width, torus)
         if not grid.two_coloured:
             raise ValueError(
@@ -87,7 +99,7 @@ class Array(Substrate):
         self.prices = prices
         self.spec = spec
         self._timing = Timing(phase_s=phase_s, program_s=program_s, read_s=read_s)
-        self._persistence = 0.0 if tau_s is None or phase_s is None else math.exp(-phase_s / tau_s)
+        self._persistence = persistence
         self._effects: tuple[Effect, ...] = (
             (OffsetMismatch(sigma_d2d=offset_sigma_d2d),) if offset_sigma_d2d else ()
         )

@@ -23,11 +23,16 @@ class Array(Substrate):
     number : FixedPoint, optional
         How βJ and βh are stored; exact when absent. A machine with fixed point is programmed anew at each β.
     offset_sigma_d2d : float
-        Device-to-device spread of each p-bit's input offset, in units of h; drawn from `chip_seed`.
+        Device-to-device spread of each p-bit's input offset, in units of βI; drawn from `chip_seed`.
     phase_s, program_s, read_s : float, optional
         Device seconds of a clock phase, of a programming, of a read-out; None where not stated.
     prices : PriceTable, optional
     name : str
+
+    Raises
+    ------
+    ValueError
+        For an unknown update discipline, a spread below 0, or a time that is negative or not finite.
 
     Examples
     --------
@@ -60,11 +65,12 @@ class Array(Substrate):
         self.spec = spec
         self._update = update
         self._timing = Timing(phase_s=phase_s, program_s=program_s, read_s=read_s)
+        # Numbers are rounded where they are stored; the offset sits behind them, at the input of the p-bit.
         effects: list[Effect] = []
-        if offset_sigma_d2d:
-            effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
         if number is not None:
             effects.append(FixedPointCouplings(number=number))
+        if offset_sigma_d2d:
+            effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
         self._effects = tuple(effects)
         self.capabilities = Capabilities(
             domains=frozenset({"spin"}), topology=topology, stores_beta=number is not None
@@ -104,7 +110,7 @@ def from_spec(spec: MachineSpec) -> Array:
             spec.flag("torus", default=False),
         )
     number = None
-    if spec.has("fraction_bits"):
+    if spec.has("fraction_bits") or spec.has("total_bits"):
         number = FixedPoint(
             total_bits=spec.integer("total_bits", default=None), fraction_bits=spec.integer("fraction_bits")
         )

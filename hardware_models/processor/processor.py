@@ -244,7 +244,7 @@ class GibbsProgram(Program):
         classes = self._scan.without(clamped).phases or []
         free = n - len(clamped)
         neighbours = int(np.delete(self._model.degrees, clamped).sum())
-        frames = _frames(schedule, tally.steps)
+        frames = schedule.frames(tally.steps)
         weights = tally.steps * chains * neighbours
         flops = 2 * weights + (DECISION_FLOPS + RNG_FLOPS) * tally.updates
         spins_moved = sum(n - len(group) for group in classes) + free
@@ -325,19 +325,12 @@ class CholeskyProgram(Program):
         moved = NUMBER_BYTES * (2 * n**2 + n * draws)
         counts = {
             "random_bit": draws * n * RANDOM_BITS_PER_NORMAL,
-            "read": _frames(schedule, done) * model.n * chains,
+            "read": schedule.frames(done) * model.n * chains,
             "flop": flops,
             "byte": moved,
         }
         tiers = {"roofline": self._roofline.seconds(flops, moved, phases=2)}
         return _execution(counts, tiers, self._notes | {"algorithm": "Cholesky, independent draws"})
-
-
-def _frames(schedule: Schedule, steps: int) -> int:
-    """Draws handed over per chain: all that were due; every sweep where the run stops at a target energy."""
-    if schedule.kind == "anneal" and schedule.stop_at is None:
-        return 1
-    return int((schedule.observed_steps() <= steps).sum())
 
 
 def _execution(counts: dict[str, float], tiers: dict[str, Any], notes: dict[str, Any]) -> Execution:

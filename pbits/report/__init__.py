@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pbits.report.document import from_json, plain, to_json, write_text
+from pbits.report.document import check_writable, from_json, plain, to_json, write_text
 from pbits.report.quantities import number, si
-from pbits.report.tables import COLUMNS, flat_rows, to_latex, to_markdown
+from pbits.report.tables import COLUMNS, flat_rows, to_csv, to_latex, to_markdown
 
 if TYPE_CHECKING:
     from pbits.report.html import to_html
 
 __all__ = [
     "COLUMNS",
+    "check_writable",
     "flat_rows",
     "from_json",
     "number",
     "plain",
     "si",
+    "to_csv",
     "to_html",
     "to_json",
     "to_latex",

@@ -61,7 +61,9 @@ def cost(document: Mapping[str, Any], row: Mapping[str, Any]) -> Cost:
     reasons = list(ledger["reasons"])
     if total is not None and per is None:
         if not anneal:
-            reasons.append("no effective sample size could be measured")
+            sampled = row["sampling"] is not None and row["sampling"]["worst_ess"] is not None
+            why = "the chains have not converged" if sampled else "no effective samples could be counted"
+            reasons.append(f"{document['metric']}: {why}")
         elif document["goal"] is None:
             reasons.append("no goal says what counts as solved")
         else:
@@ -105,19 +107,17 @@ def total_text(found: Cost) -> str:
     return si(found.total, "J")
 
 
-def gaps(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    """Why a row lacks figures, or why the machine refused; each names the machine."""
+def gaps(document: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Why a row lacks figures, or why the machine refused; empty where nothing lacks."""
     if row["refusal"]:
-        reasons = list(row["refusal"])
-    else:
-        reasons = list(cost(document, row).reasons)
-        unknown = [phase for phase, seconds in row["phases"].items() if seconds is None]
-        if unknown:
-            reasons.append(f"how long {' and '.join(unknown)} takes is not stated")
-        elif row["device_time_s"] is None:
-            reasons.append("no device time: it has no clock")
-    machine = row["machine"]
-    return [reason if machine in reason else f"{machine}: {reason}" for reason in reasons]
+        return "; ".join(row["refusal"])
+    reasons = list(cost(document, row).reasons)
+    unknown = sorted(phase for phase, seconds in row["phases"].items() if seconds is None)
+    if unknown:
+        reasons.append(f"the device time of {', '.join(unknown)} is not stated")
+    elif row["device_time_s"] is None:
+        reasons.append("no device time: it has no clock")
+    return "; ".join(reasons)
 
 
 def answer_text(row: Mapping[str, Any]) -> str:
@@ -127,7 +127,7 @@ def answer_text(row: Mapping[str, Any]) -> str:
         return f"E = {number(answer['best_energy'])}"
     if answer["feasible"]:
         return answer["text"].split(";")[0]
-    broken = ", ".join(f"{name}: {count}" for name, count in answer["violations"].items() if count)
+    broken = ", ".join(f"{name}: {count}" for name, count in sorted(answer["violations"].items()) if count)
     return f"infeasible ({broken})" if broken else "infeasible"
 
 

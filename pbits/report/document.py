@@ -53,8 +53,8 @@ def plain(value: Any) -> Any:
     )
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write text in UTF-8, beside its place and then renamed, so that it appears whole or not at all.
+def check_writable(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can be written there; worth knowing before hours of work.
 
     Raises
     ------
@@ -66,6 +66,22 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
         raise FileNotFoundError(f"cannot write {target}: there is no folder {str(target.parent)!r}")
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {target}: it is a folder; name a file in it")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(
+            f"cannot write {target}: the folder {str(target.parent)!r} is not yours to write"
+        )
+    return target
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write text in UTF-8, beside its place and then renamed, so that it appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        As `check_writable`, and when writing fails.
+    """
+    target = check_writable(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")

@@ -77,6 +77,8 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
         "embeddings": [
             (row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")
         ],
+        "ratios": [ratio for ratio in document["ratios"] if ratio["value"] is not None],
+        "no_ratios": [ratio for ratio in document["ratios"] if ratio["value"] is None],
         "machines": [_machine(row, costs[row["machine"]], f"{anchor}-{k}") for k, row in ran],
     }
 
@@ -95,24 +97,32 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("Best known", f"{number(problem['optimum'])} {unit}".strip()))
     if goal is not None:
         facts.append(("Counts as solved", f"{number(goal)} {unit}".strip() + " or better"))
-    for machine, uplifts in document.get("uplifts", {}).items():
-        given = "; ".join(f"to {boundary}: {uplift}" for boundary, uplift in uplifts.items())
+    for row in document["rows"]:
+        own = row.get("schedule")
+        if own and own["steps"] != _steps(document["schedule"]):
+            facts.append((f"Schedule of {row['machine']}", f"{number(own['steps'])} sweeps"))
+    for machine, uplifts in sorted(document.get("uplifts", {}).items()):
+        given = "; ".join(f"to {boundary}: {uplift}" for boundary, uplift in sorted(uplifts.items()))
         facts.append((f"Uplift given for {machine}", given))
     return [*facts, ("Model fingerprint", model["fingerprint"])]
+
+
+def _steps(schedule: Mapping[str, Any]) -> int:
+    return schedule["n_warmup"] + schedule["n_samples"] * schedule["steps_per_sample"]
 
 
 def _table_row(
     document: Mapping[str, Any], row: Mapping[str, Any], costs: Mapping[str, Cost], footnotes: list[str]
 ) -> dict[str, Any]:
     if row["refusal"]:
-        return {"row": row, "cells": None, "notes": [], "evidence": None}
+        return {"row": row, "cells": None, "note": None, "evidence": None}
     reasons = gaps(document, row)
-    footnotes += reasons
-    last = len(footnotes)
+    if reasons:
+        footnotes.append(f"{row['machine']}: {reasons}")
     return {
         "row": row,
         "cells": cells(document, row)[:-1],
-        "notes": range(last - len(reasons) + 1, last + 1),
+        "note": len(footnotes) if reasons else None,
         "evidence": costs[row["machine"]].evidence,
     }
 
@@ -202,7 +212,7 @@ def _machine(row: Mapping[str, Any], found: Cost, anchor: str) -> dict[str, Any]
 
 def _flat(notes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     """Nested notes as (name, text)."""
-    for key, value in notes.items():
+    for key, value in sorted(notes.items()):
         name = f"{before}{words(str(key))}"
         if isinstance(value, Mapping):
             yield from _flat(value, f"{name}, ")

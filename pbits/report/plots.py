@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
+from matplotlib.ticker import LogLocator
 
 from pbits.report.quantities import si
 
@@ -22,7 +23,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, MUTED, FAINT, ALARM = "#222222", "#6b7280", "#d5d9de", "#b3261e"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     **{"font.family": "sans-serif", "font.size": 9.5, "text.color": INK, "axes.labelcolor": INK},
     **{"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": MUTED, "axes.linewidth": 0.8},
     **{"xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK},
@@ -32,6 +33,7 @@ _STYLE = {
 }
 _WIDE, _SMALL = 4.7, 3.1
 _PHASE_FILLS = (("#1f4e79", ""), ("#8fb8de", ""), ("#f0c987", "//"), ("#c9c9c9", ".."), ("#8e6c8a", "\\\\"))
+_PHASES = ("programming", "warm-up", "sweeping", "sampling", "read-out")
 _MOST_NAMES = 30
 _MOST_LABELS = 16
 
@@ -49,14 +51,11 @@ def tour(picture: Mapping[str, Any], key: str) -> str:
             axes.plot(*closed.T, color=COLOURS[0] if feasible else MUTED, lw=1.4, ls="-" if feasible else ":")
         axes.plot(*points.T, "o", color=INK if feasible else MUTED, ms=4)
         if len(names) <= _MOST_NAMES:
-            centre = points.mean(axis=0)
-            for name, point in zip(names, points):
-                # Outwards from the middle, where the tour is less in the way.
-                right, up = point >= centre
+            for name, point, (right, up) in zip(names, points, _outwards(points)):
                 axes.annotate(
                     str(name),
-                    point,
-                    xytext=(4 if right else -4, 4 if up else -4),
+                    tuple(point),
+                    xytext=(4 if right else -4, 3 if up else -3),
                     textcoords="offset points",
                     ha="left" if right else "right",
                     va="bottom" if up else "top",
@@ -95,7 +94,7 @@ def images(picture: Mapping[str, Any], key: str) -> str:
             axes.set_xlim(0, columns)
             axes.set_ylim(rows, 0)
             axes.set_aspect("equal")
-            axes.set_title(panel["label"], fontsize=9)
+            axes.set_title(panel["label"], fontsize=8)
         return _svg(figure, key, ", ".join(panel["label"] for panel in panels))
 
 
@@ -125,12 +124,15 @@ def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
     """Energy against sweep for all machines: (name, number of its colour, trace)."""
     with _styled():
         figure, axes = _canvas(_WIDE, 3.6)
-        for name, k, trace in rows:
-            style = {"color": _of(COLOURS, k), "markevery": max(1, len(trace["sweeps"]) // 8), "ms": 4}
-            marker = _of(MARKERS, k)
-            sweeps = trace["sweeps"]
-            axes.plot(sweeps, _floats(trace["mean"]), lw=1.4, marker=marker, label=name, **style)
-            axes.plot(sweeps, _floats(trace["lowest"]), lw=0.9, ls=(0, (2, 1.5)), alpha=0.8, **style)
+        for place, (name, k, trace) in enumerate(rows):
+            sweeps, colour = trace["sweeps"], _of(COLOURS, k)
+            apart = max(1, len(sweeps) // 7)
+            # Thinner and thinner, with shifted markers, so that lines on top of each other can all be seen.
+            axes.plot(
+                sweeps, _floats(trace["mean"]), color=colour, lw=max(2.6 - 0.45 * place, 0.8), ms=4.5,
+                marker=_of(MARKERS, k), markevery=(place * apart // len(rows), apart), label=name,
+            )  # fmt: skip
+            axes.plot(sweeps, _floats(trace["lowest"]), color=colour, lw=0.9, ls=(0, (2, 1.5)), alpha=0.8)
         axes.set_xlabel("sweeps")
         axes.set_ylabel("energy E(s)")
         axes.grid(axis="y", color=FAINT, lw=0.5)
@@ -182,7 +184,7 @@ def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
                 axes.annotate("not stated", (axes.get_xlim()[0], place), color=MUTED, **aside)
         axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['boundary'] or ''}".strip() for row in rows])
         axes.xaxis.set_major_formatter(lambda value, _: si(value, "J"))
-        axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(numticks=6))
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
         axes.xaxis.minorticks_off()
         axes.set_xlabel(label)
         axes.grid(axis="x", color=FAINT, lw=0.5)
@@ -191,7 +193,8 @@ def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
 
 def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]], key: str) -> str:
     """Shares of the device time by phase: (name, seconds by phase, seconds in all)."""
-    kinds = list(dict.fromkeys(kind for _, spent, _ in rows for kind in spent))
+    found = {kind for _, spent, _ in rows for kind in spent}
+    kinds = [kind for kind in _PHASES if kind in found] + sorted(found - set(_PHASES))
     with _styled():
         figure, axes = _canvas(_WIDE, 1.0 + 0.36 * len(rows))
         for place, (_, spent, total) in enumerate(rows):
@@ -203,7 +206,7 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
                     place, share, left=left, height=0.6, color=fill, hatch=hatch, edgecolor="white", lw=0.5
                 )
                 left += share
-            unknown = [kind for kind, seconds in spent.items() if seconds is None]
+            unknown = [kind for kind in kinds if kind in spent and spent[kind] is None]
             note = si(total, "s")
             if unknown:
                 note = f"{', '.join(unknown)} not stated"
@@ -221,6 +224,13 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
         axes.set_xlabel("share of the device time that is stated")
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
         return _svg(figure, key, "share of device time by phase of work")
+
+
+def _outwards(points: np.ndarray) -> np.ndarray:
+    """For each point whether right and up lead away from the others, the near ones above all; (n, 2) bool."""
+    steps = points[:, None] - points[None]
+    squares = (steps**2).sum(axis=-1, keepdims=True)
+    return (steps / np.where(squares > 0, squares, np.inf)).sum(axis=1) >= 0
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

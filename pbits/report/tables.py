@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -105,6 +107,16 @@ def _joules(row: Mapping[str, Any], found: Cost) -> dict[str, Any]:
     }
 
 
+def to_csv(documents: Iterable[Mapping[str, Any]]) -> str:
+    """The flat rows of all documents as comma-separated values under one heading."""
+    buffer = io.StringIO()
+    table = csv.DictWriter(buffer, fieldnames=COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for document in documents:
+        table.writerows(flat_rows(document))
+    return buffer.getvalue()
+
+
 def headings(document: Mapping[str, Any]) -> list[str]:
     """The columns of the short table."""
     quality = (
@@ -172,7 +184,8 @@ def _markdown(document: Mapping[str, Any]) -> str:
         refused = ["refused", *[NONE] * (len(heads) - 2)]
         body = refused if row["refusal"] else cells(document, row)
         lines.append(_md_row([f"`{row['machine']}`", *map(_md, body)]))
-        notes += [f"- {_md(reason)}" for reason in gaps(document, row)]
+        if why := gaps(document, row):
+            notes.append(f"- `{row['machine']}`: {_md(why)}")
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
@@ -208,7 +221,7 @@ def _latex(document: Mapping[str, Any]) -> str:
             lines.append(_tex_row([row["machine"], *cells(document, row)]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [
-        rf"\par\footnotesize {_tex('; '.join(gaps(document, row)))}."
+        rf"\par\footnotesize {_tex(row['machine'])}: {_tex(gaps(document, row))}."
         for row in document["rows"]
         if not row["refusal"] and gaps(document, row)
     ]

@@ -19,6 +19,7 @@ UNITS = {
     **{"clock": "Hz", "phase_time": "s", "tau_rng": "s", "read_time": "s", "program_time": "s"},
     **{"peak_flops": "FLOP/s", "memory_bandwidth": "B/s", "memory_bytes": "B", "tdp": "W"},
     **{"published_updates_per_s": "1/s", "published_degree": "1", "published_coupling_bits": "1"},
+    **{"word_time": "s", "adc_time": "s"},
     **{"resistance": "ohm", "capacitance": "F", "noise_voltage_rms": "V"},
 }
 TEXTS = {

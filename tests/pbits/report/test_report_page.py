@@ -75,6 +75,11 @@ def test_bytes_are_the_same_every_time(page, anneal, sampling):
     assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\dT", page)
 
 
+def test_a_page_from_a_stored_file_is_the_same(page, anneal, sampling, tmp_path):
+    path = report.write_text(tmp_path / "both.json", report.to_json([anneal, sampling]))
+    assert report.to_html(report.from_json(path), title="Two <problems>") == page
+
+
 def test_every_verdict_is_at_the_head_and_in_its_section(page, anneal):
     assert page.count(anneal["verdict"]) == 2
     assert page.index(anneal["verdict"]) < page.index('<section id="c1">')
@@ -89,10 +94,10 @@ def test_text_from_documents_is_escaped(page):
 
 def test_refusals_gaps_and_bounds_are_shown_with_reasons(page):
     text = " ".join(" ".join(outline_of(page).text).split())
-    assert "the model has 16 sites and the machine 9; a site has 12 neighbours" in text
+    assert "the model has 16 sites and the machine 9; 12 neighbours" in text
     assert "the price of power.idle is not stated" in text
     assert "≥ 28 pJ" in text
-    assert "how long programming takes is not stated" in text
+    assert "the device time of programming is not stated" in text
     assert "the cap on β|J| is not stated" in text
     assert "3.1 %" in text
 

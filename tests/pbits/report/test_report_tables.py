@@ -42,7 +42,7 @@ def test_a_bound_is_shown_where_no_chain_succeeded(anneal):
     joules = anneal["rows"][1]["joules"]
     joules["per_solution"], joules["per_solution_at_least"] = None, 1e-9
     assert "| > 1.2 nJ |" in report.to_markdown([anneal]).replace("\\>", ">")
-    assert "chip-a: no chain reached the goal" in report.to_markdown([anneal])
+    assert "`chip-a`: no chain reached the goal" in report.to_markdown([anneal])
 
 
 def test_markdown_has_equal_columns_and_escapes(anneal):

@@ -1,0 +1,646 @@
+"""The command line: `pbits run`, `compare`, `catalogue`, `explain` and `report`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+# Everything else is imported where it is used, so that `pbits --help` does not wait for a compiler.
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pbits.ledger import EnergyLedger
+    from pbits.parameters import MachineSpec
+    from pbits.problems import Problem
+    from pbits.result import Run
+    from pbits.schedule import Schedule
+
+#: What `pbits compare` takes when no machine is named, by what the model's sites hold.
+DEFAULT_MACHINES = {
+    "spin": ("ideal", "fpga-all-to-all", "embedded:extropic-z1", "gpu-h100-sxm", "cpu-epyc-9654"),
+    "real": ("langevin-rc-illustrative", "gpu-h100-sxm", "cpu-epyc-9654"),
+}
+
+
+class _Commands(TyperGroup):
+    """Commands whose foreseeable failures are one line on stderr: exit 2, or 130 when interrupted."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; nothing was written", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, ImportError) as error:
+            typer.echo(f"error: {_one_line(error)}", err=True)
+            raise typer.Exit(2) from None
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(("Examples:", *lines))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Run problems on simulated probabilistic hardware, and account for every second and joule.",
+    epilog=_examples(
+        "pbits compare    (four small problems on the default machines; writes report.html)",
+        "pbits run capitals -m fpga-all-to-all --seed 1",
+        "pbits catalogue show extropic-z1",
+    ),
+)
+catalogue = typer.Typer(
+    help="The machines, and where each of their numbers comes from.",
+    epilog=_examples("pbits catalogue", "pbits catalogue show extropic-z1"),
+)
+app.add_typer(catalogue, name="catalogue", invoke_without_command=True)
+
+ProblemName = Annotated[
+    str, typer.Argument(help="A TSPLIB file (.tsp), a rudy graph, or a built-in example.", metavar="PROBLEM")
+]
+Chains = Annotated[int | None, typer.Option(help="Independent chains.")]
+Sweeps = Annotated[int | None, typer.Option(help="Anneal: how many sweeps.")]
+Samples = Annotated[int | None, typer.Option(help="Sample: draws kept per chain.")]
+Warmup = Annotated[int | None, typer.Option(help="Sample: sweeps before the first draw.")]
+Beta = Annotated[float | None, typer.Option(help="Sample: inverse temperature.")]
+BetaStart = Annotated[float | None, typer.Option(help="Anneal: first inverse temperature.")]
+BetaStop = Annotated[float | None, typer.Option(help="Anneal: last inverse temperature.")]
+Shape = Annotated[str | None, typer.Option(help="Anneal: geometric, linear or logarithmic.")]
+Seed = Annotated[int | None, typer.Option(help="Of the run's noise; drawn and reported when absent.")]
+ChipSeed = Annotated[int, typer.Option(help="Which of many nominally equal chips.")]
+Boundary = Annotated[
+    str | None,
+    typer.Option(help="What the joules include: cell, core, chip, board, wall or facility."),
+]
+
+
+def main() -> None:
+    """The entry point of the `pbits` command."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from pbits import __version__
+
+        typer.echo(f"pbits {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    name="run",
+    epilog=_examples(
+        "pbits run capitals",
+        "pbits run berlin52.tsp -m gpu-h100-sxm --sweeps 5000 --chains 64 --seed 1",
+        "pbits run and-gate -m my-machine.toml --samples 10000 --beta 2 -o gate.npz",
+    ),
+)
+def run_command(
+    problem: ProblemName,
+    machine: Annotated[
+        str, typer.Option("--machine", "-m", help="A name of the catalogue, embedded:NAME, or a TOML file.")
+    ] = "ideal",
+    chains: Chains = None,
+    sweeps: Sweeps = None,
+    samples: Samples = None,
+    warmup: Warmup = None,
+    beta: Beta = None,
+    beta_start: BetaStart = None,
+    beta_stop: BetaStop = None,
+    shape: Shape = None,
+    seed: Seed = None,
+    chip_seed: ChipSeed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the run in this file, for `pbits explain`.")
+    ] = None,
+    boundary: Boundary = None,
+) -> None:
+    """Run one problem on one machine: the answer, its energy, the device time and the joules.
+
+    Without options of a schedule, the problem is annealed or sampled as suits it.
+    """
+    import pbits
+    from pbits.parameters import check_boundary
+    from pbits.report import check_writable
+
+    if output is not None:
+        check_writable(output)
+    if boundary is not None:
+        check_boundary(boundary)
+    posed = pbits.problems.read(problem)
+    schedule = _schedule(
+        posed,
+        annealing={"sweeps": sweeps, "beta_start": beta_start, "beta_stop": beta_stop, "shape": shape},
+        sampling={"n_samples": samples, "n_warmup": warmup, "beta": beta},
+        chains=chains,
+    )
+    substrate = pbits.load(machine)
+    with _bar() as (name, advance):
+        name(f"{posed.name} on {substrate.name}")
+        done = pbits.run(posed, substrate, schedule, seed=seed, chip_seed=chip_seed, progress=advance)
+    if output is not None:
+        done.save(output)
+    console = _console()
+    _print_run(console, done, pbits.price(done, boundary))
+    if output is not None:
+        console.print(
+            f"\nThe run is in {output}; `pbits explain {output}` says where each number comes from."
+        )
+
+
+@app.command(
+    epilog=_examples(
+        "pbits compare",
+        "pbits compare capitals -m fpga-kv260 -m gpu-h100-sxm --boundary board --seed 1 -o capitals.html",
+        "pbits compare digits -m embedded:extropic-z1 -m gpu-h100-sxm "
+        "--uplift embedded:extropic-z1:board=factor:1.2,power:10W",
+    )
+)
+def compare(
+    problems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="As for `pbits run`; without any, the built-in examples.", metavar="[PROBLEM]..."
+        ),
+    ] = None,
+    machine: Annotated[
+        list[str] | None,
+        typer.Option("--machine", "-m", help="Give it once per machine; without any, some that suit."),
+    ] = None,
+    chains: Chains = None,
+    sweeps: Sweeps = None,
+    samples: Samples = None,
+    warmup: Warmup = None,
+    beta: Beta = None,
+    beta_start: BetaStart = None,
+    beta_stop: BetaStop = None,
+    shape: Shape = None,
+    seed: Seed = None,
+    chip_seed: ChipSeed = 0,
+    boundary: Boundary = None,
+    uplift: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Your own step to a wider boundary: MACHINE:BOUNDARY=factor:1.2,power:10W (either or both)."
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
+    json: Annotated[bool, typer.Option("--json", help="Also write JSON beside the report.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Also write CSV beside the report.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Also write Markdown beside the report.")
+    ] = False,
+) -> None:
+    """Run problems, unchanged, on several machines; write one report and print its verdicts.
+
+    Machines are compared by joules per solution, or per effective sample, at a boundary that all can state.
+
+    Where there is none, no ratio is drawn; --boundary and --uplift can help.
+
+    A machine that cannot hold a problem appears with its reasons.
+    """
+    import pbits
+    from pbits import report
+    from pbits.parameters import check_boundary
+
+    wanted: dict[Path, Callable[[Sequence[dict[str, Any]]], str]] = {output: report.to_html}
+    for asked, suffix, render in (
+        (json, ".json", report.to_json),
+        (csv, ".csv", report.to_csv),
+        (markdown, ".md", report.to_markdown),
+    ):
+        if asked:
+            path = output.with_suffix(suffix)
+            if path in wanted:
+                raise ValueError(f"{path} is asked for twice; give the report another name with -o")
+            wanted[path] = render
+    for path in wanted:
+        report.check_writable(path)
+    if boundary is not None:
+        check_boundary(boundary)
+    uplifts = _uplifts(uplift or [])
+    for name in machine or []:
+        pbits.load(name)
+    posed = [pbits.problems.read(name) for name in problems or pbits.problems.EXAMPLES]
+    schedules = [
+        _schedule(
+            one,
+            annealing={"sweeps": sweeps, "beta_start": beta_start, "beta_stop": beta_stop, "shape": shape},
+            sampling={"n_samples": samples, "n_warmup": warmup, "beta": beta},
+            chains=chains,
+        )
+        for one in posed
+    ]
+    named = [machine or _default_machines(one) for one in posed]
+    with _bar() as (name, advance):
+        compared = [
+            pbits.compare(
+                one,
+                machines,
+                schedule,
+                seed=seed,
+                chip_seed=chip_seed,
+                boundary=boundary,
+                uplifts=uplifts,
+                progress=lambda machine, title=one.name: name(f"{title} on {machine}"),
+                sweeps=advance,
+            )
+            for one, schedule, machines in zip(posed, schedules, named)
+        ]
+    documents = [one.to_dict() for one in compared]
+    console = _console()
+    for document in documents:
+        _print_comparison(console, document)
+    # Every page is made before the first is written, so that a failure leaves nothing behind.
+    texts = {path: render(documents) for path, render in wanted.items()}
+    for path, text in texts.items():
+        report.write_text(path, text)
+    for document in documents:
+        console.print(f"\n{document['verdict']}")
+    console.print(f"\nWritten: {', '.join(map(str, texts))}")
+
+
+@catalogue.callback()
+def list_machines(ctx: typer.Context) -> None:
+    """List the machines, or show where each number of one comes from.
+
+    The last column is the weakest evidence among a machine's numbers.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    import pbits
+
+    rows = []
+    for name in pbits.available():
+        machine = pbits.load(name)
+        spec, about = machine.spec, machine.describe()
+        rows.append(
+            [
+                name,
+                about["title"],
+                about["physics"],
+                machine.prices.boundary if machine.prices else "no prices",
+                about["catalogue_date"] or "—",
+                "—" if spec is None else _weakest(spec),
+            ]
+        )
+    heads = ["Machine", "Title", "Physics", "Joules of", "Date", "Weakest evidence"]
+    _console().print(_table(heads, rows))
+
+
+@catalogue.command(
+    epilog=_examples("pbits catalogue show extropic-z1", "pbits catalogue show my-machine.toml")
+)
+def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a TOML file.")]) -> None:
+    """Every number of one machine, with its range, evidence, source, place in the source and note."""
+    import pbits
+
+    spec = pbits.load(name).spec
+    console = _console()
+    if spec is None:
+        console.print(f"{name} is made in code, not from a catalogue entry; it states no numbers.")
+        return
+    console.print(f"[b]{_plain(spec.title)}[/b]  {spec.name} · {spec.physics} · {spec.date}", markup=True)
+    console.print(spec.description)
+    heads = ["Number", "Value", "Range", "Evidence", "Source", "Note"]
+    for title, rows in (("Parameters", _parameter_rows(spec)), (_priced_at(spec), _price_rows(spec))):
+        if rows:
+            console.print(f"\n[b]{title}[/b]", markup=True)
+            console.print(_table(heads, rows))
+    if spec.sources:
+        console.print("\n[b]Sources[/b]", markup=True)
+    for key, entry in sorted(spec.sources.items()):
+        year = f", {entry.year}" if entry.year else ""
+        console.print(f"{key}: {entry.authors}: {entry.title}{year}. {entry.identifier}. Read: {entry.read}.")
+
+
+@app.command(epilog=_examples("pbits run capitals -o run.npz", "pbits explain run.npz --boundary wall"))
+def explain(
+    file: Annotated[
+        Path, typer.Argument(help="A run that `pbits run -o` or `Run.save` kept.", metavar="RUN.npz")
+    ],
+    boundary: Boundary = None,
+) -> None:
+    """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes."""
+    import pbits
+    from pbits.parameters import check_boundary
+    from pbits.report import number, si
+
+    if boundary is not None:
+        check_boundary(boundary)
+    done = pbits.Run.load(file)
+    ledger = pbits.price(done, boundary)
+    console = _console()
+    _print_run(console, done, ledger)
+    record = done.record
+    console.print("\n[b]Record[/b]", markup=True)
+    _print_facts(console, _flat({key: value for key, value in record.items() if key != "notes"}))
+    console.print("\n[b]Counted[/b]", markup=True)
+    _print_facts(console, [(name, number(count)) for name, count in sorted(done.counts.items())])
+    _print_facts(console, [(f"seconds, {phase}", si(spent, "s")) for phase, spent in done.phases.items()])
+    if ledger.rows:
+        console.print(f"\n[b]Ledger at the {ledger.boundary} boundary[/b]", markup=True)
+        heads = ["Item", "Count", "Price", "Range", "Joules", "Evidence", "Source", "Note"]
+        console.print(_table(heads, [_ledger_row(row) for row in ledger.rows]))
+    if record["notes"]:
+        console.print("\n[b]Notes of the machine[/b]", markup=True)
+        _print_facts(console, _flat(record["notes"]))
+
+
+@app.command(epilog=_examples("pbits compare --json", "pbits report report.json -o again.html"))
+def report(
+    file: Annotated[Path, typer.Argument(help="What `pbits compare --json` wrote.", metavar="FILE.json")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
+) -> None:
+    """Make the HTML report again from its JSON; nothing is run."""
+    from pbits.report import check_writable, from_json, to_html, write_text
+
+    check_writable(output)
+    write_text(output, to_html(from_json(file)))
+    typer.echo(f"Written: {output}")
+
+
+def _schedule(
+    problem: Problem, annealing: Mapping[str, Any], sampling: Mapping[str, Any], chains: int | None
+) -> Schedule | None:
+    """The schedule that suits the problem, with what the user set; None where the user set nothing."""
+    from pbits.runner import suggested_schedule
+    from pbits.schedule import Schedule
+
+    anneal = {name: value for name, value in annealing.items() if value is not None}
+    wanted = {name: value for name, value in {**sampling, "chains": chains}.items() if value is not None}
+    if anneal and set(wanted) - {"chains"}:
+        raise ValueError(
+            "--sweeps, --beta-start, --beta-stop and --shape are for annealing, --samples, --warmup and --beta "
+            "for sampling; give options of one kind"
+        )
+    if anneal and problem.beta_range() is None:
+        if not {"beta_start", "beta_stop"} <= set(anneal):
+            raise ValueError(
+                f"{problem.name!r} knows no range of temperatures to anneal over; give --beta-start and "
+                "--beta-stop too, or --samples to sample it"
+            )
+        return Schedule.anneal(**anneal, **wanted)
+    wanted |= anneal
+    return suggested_schedule(problem, **wanted) if wanted else None
+
+
+def _default_machines(problem: Problem) -> Sequence[str]:
+    domain = problem.to_model().domain
+    if domain not in DEFAULT_MACHINES:
+        raise ValueError(f"no default machines hold {domain} sites; name some with -m")
+    return DEFAULT_MACHINES[domain]
+
+
+def _uplifts(texts: Iterable[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """{machine: {boundary: {"factor": …, "power_w": …}}} from MACHINE:BOUNDARY=factor:1.2,power:10W."""
+    from pbits.parameters import check_boundary, parse_quantity
+
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for text in texts:
+        where, _, given = text.partition("=")
+        machine, _, boundary = where.rpartition(":")
+        parts = {}
+        for part in given.split(","):
+            key, _, value = part.partition(":")
+            if not machine or key.strip() not in ("factor", "power") or not value:
+                raise ValueError(
+                    f"--uplift {text!r} is not of the form MACHINE:BOUNDARY=factor:1.2,power:10W, with a "
+                    "factor, a power or both"
+                )
+            if key.strip() == "factor":
+                parts["factor"] = parse_quantity(value.strip(), "1")
+            else:
+                parts["power_w"] = parse_quantity(re.sub(r"(?<=\d)(?=[^\d.eE+-])", " ", value.strip()), "W")
+        if parts.get("factor", 1) < 1 or parts.get("power_w", 0) < 0:
+            raise ValueError(f"--uplift {text!r}: a factor is at least 1 and a power not negative")
+        found.setdefault(machine, {})[check_boundary(boundary)] = parts
+    return found
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=False)
+    # A file or a pipe has no width; the tables need some.
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=150)
+
+
+@contextmanager
+def _bar() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]:
+    """A progress bar on stderr: begin(title) opens a piece of work, and advance(done, in all) moves it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield (
+            lambda title: progress.reset(task, description=title, total=None),
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(_plain, row))
+    return table
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    for name, text in facts:
+        grid.add_row(_plain(name), _plain(text))
+    console.print(grid)
+
+
+def _print_run(console: Console, done: Run, ledger: EnergyLedger) -> None:
+    from pbits.report import number, si
+
+    facts = [
+        ("problem", done.record["problem"] or done.record["model"]["kind"]),
+        ("machine", f"{done.machine} ({done.record['machine']['title']})"),
+        ("seed", f"{done.record['seed']}, chip {done.record['chip_seed']}"),
+    ]
+    if done.solution is not None:
+        facts.append(("answer", str(done.solution)))
+    facts += [
+        ("energy", f"lowest {number(done.best_energy)}, mean of the draws {number(done.energies.mean())}"),
+        ("device time", si(done.device_time_s, "s")),
+        ("simulated in", si(done.wall_time_s, "s")),
+    ]
+    where = f" at the {ledger.boundary} boundary" if ledger.boundary else ""
+    if ledger.joules is not None and ledger.interval is not None:
+        low, high = (si(end, "J") for end in ledger.interval)
+        grade = f"; weakest evidence: {ledger.evidence.value}" if ledger.evidence else ""
+        facts.append(("joules", f"{si(ledger.joules, 'J')}{where} ({low} to {high}{grade})"))
+        facts.append(("per sample", si(ledger.per_sample, "J")))
+    else:
+        bound = "" if ledger.lower_bound is None else f", at least {si(ledger.lower_bound, 'J')}"
+        facts.append(("joules", f"not stated{where}{bound}"))
+        facts += [("", reason) for reason in ledger.reasons]
+    _print_facts(console, facts)
+
+
+def _print_comparison(console: Console, document: dict[str, Any]) -> None:
+    from pbits.report.tables import cells, headings
+
+    rows = []
+    for row in document["rows"]:
+        figures = ["refused"] if row["refusal"] else cells(document, row)
+        rows.append([row["machine"], *figures])
+    console.print(f"\n[b]{_plain(document['title'])}[/b]  (seed {document['seed']})", markup=True)
+    console.print(_table(headings(document), rows))
+    for row in document["rows"]:
+        if row["refusal"]:
+            console.print(f"{row['machine']} refused: {'; '.join(row['refusal'])}")
+
+
+def _ledger_row(row: Any) -> list[str]:
+    from pbits.report import number, si
+
+    counted = {
+        "J": lambda count: number(count),
+        "W": lambda count: si(count, "s"),
+        "1": lambda count: si(count, "J"),
+    }
+    return [
+        row.item,
+        counted[row.unit](row.count),
+        *((f"in {row.included_in}", "", "") if row.included_in else _priced(row)),
+        "—" if row.evidence is None else row.evidence.value.replace("_", " "),
+        _cited(row),
+        row.note,
+    ]
+
+
+def _priced(row: Any) -> tuple[str, str, str]:
+    from pbits.report import si
+
+    span = "—" if row.low is None else f"{_amount(row.low, row.unit)} to {_amount(row.high, row.unit)}"
+    return _amount(row.price, row.unit), span, si(row.joules, "J")
+
+
+def _amount(value: float | None, unit: str) -> str:
+    from pbits.report import number, si
+
+    return number(value) if unit == "1" and value is not None else si(value, unit)
+
+
+def _cited(entry: Any) -> str:
+    return ", ".join(part for part in (entry.source, entry.locator) if part)
+
+
+def _parameter_rows(spec: MachineSpec) -> list[list[str]]:
+    """The parameters in the words of the file."""
+    rows = []
+    for key, given in spec.parameters.items():
+        if not isinstance(given, Mapping):
+            rows.append([key, str(given), "", "", "", ""])
+            continue
+        low_high = given.get("range")
+        rows.append(
+            [
+                key,
+                str(given["value"]),
+                " to ".join(map(str, low_high)) if low_high else "",
+                str(given.get("evidence", "—")).replace("_", " "),
+                ", ".join(str(given[part]) for part in ("source", "locator") if given.get(part)),
+                str(given.get("note", "")),
+            ]
+        )
+    return rows
+
+
+def _priced_at(spec: MachineSpec) -> str:
+    return f"Prices, which include the {spec.prices.boundary}" if spec.prices else "Prices"
+
+
+def _price_rows(spec: MachineSpec) -> list[list[str]]:
+    from pbits.parameters import Included
+
+    rows = []
+    for key, price in _prices(spec):
+        if isinstance(price, Included):
+            rows.append([key, f"in {price.in_}", "", "", "", ""])
+            continue
+        span = (
+            "" if price.interval is None else " to ".join(_amount(end, price.unit) for end in price.interval)
+        )
+        grade = "—" if price.evidence is None else price.evidence.value.replace("_", " ")
+        rows.append([key, _amount(price.value, price.unit), span, grade, _cited(price), price.note])
+    return rows
+
+
+def _prices(spec: MachineSpec) -> Iterator[tuple[str, Any]]:
+    if spec.prices is None:
+        return
+    yield from spec.prices.items().items()
+    for boundary, uplift in spec.prices.uplifts.items():
+        for part in ("factor", "power"):
+            value = getattr(uplift, part)
+            if value is not None:
+                yield f"to {boundary}, {part}", value
+
+
+def _weakest(spec: MachineSpec) -> str:
+    from pbits.parameters import Evidence
+
+    grades = [price.evidence for _, price in _prices(spec) if getattr(price, "evidence", None)]
+    grades += [
+        Evidence(given["evidence"])
+        for given in spec.parameters.values()
+        if isinstance(given, Mapping) and given.get("evidence")
+    ]
+    weakest = Evidence.weakest(grades)
+    return "—" if weakest is None else weakest.value.replace("_", " ")
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}, ")
+        elif isinstance(value, list):
+            yield name, ", ".join(map(str, value)) or "none"
+        elif value is not None and value != {}:
+            yield name, str(value)
