@@ -32,6 +32,11 @@ def substrates():
 
 
 def _from_catalogue(path, build):
-    from pbits.parameters import read_machine
+    from pbits.parameters import CatalogueError, read_machine
 
-    return build(read_machine(path))
+    spec = read_machine(path)
+    if spec.name != path.stem:
+        raise CatalogueError(
+            f"{path.name}: name is {spec.name!r}; a machine is named as its file, {path.stem!r}"
+        )
+    return build(spec)

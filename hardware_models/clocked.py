@@ -1,9 +1,9 @@
 """Clocked arrays of two-state cells: the common part of FPGA p-bits and parallel Gibbs blocks.
 
-A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a run
-counts: updates, weights read (one per neighbour and update; for a random scan their expected number), toggles,
-random bits, cells read out, and cells written when the machine is programmed or given a start state. The time that
-writing a start state takes is in no total.
+A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a
+run counts: updates, weights read (one per neighbour and update; for a random scan their expected number),
+toggles, random bits, cells read out, and cells written when the machine is programmed or given a start state.
+The time that writing a start state takes is in no total.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hardware_models.effects import Effect
 from hardware_models.timeline import Work, play
 from pbits.mapping import colour_classes
 from pbits.models import EnergyModel, IsingModel
+from pbits.parameters import Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
 from pbits.substrate import Execution, Law, Observer, Placement, Program
@@ -37,24 +38,25 @@ class Timing:
     read_s : one read-out of the whole array
     """
 
-    phase_s: float | None = None
-    program_s: float | None = None
-    read_s: float | None = None
+    phase_s: Figure | float | None = None
+    program_s: Figure | float | None = None
+    read_s: Figure | float | None = None
 
     def __post_init__(self) -> None:
-        for name, seconds in vars(self).items():
+        for name, given in vars(self).items():
+            seconds = Figure.of(given).value
             if seconds is not None and not (np.isfinite(seconds) and seconds >= 0):
                 raise ValueError(
-                    f"{name} is {seconds}; it must be a finite number of seconds, at least 0, or None where it is "
-                    "not stated"
+                    f"{name} is {seconds}; it must be a finite number of seconds, at least 0, or None where "
+                    "it is not stated"
                 )
 
 
 def scan_of(update: str, model: IsingModel, persistence: float = 0.0) -> Scan:
     """The order in which an update discipline moves the sites.
 
-    "sequential": site 0 to n − 1, one at a time. "random": one site at a time, drawn uniformly. "chromatic": colour
-    class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
+    "sequential": site 0 to n − 1, one at a time. "random": one site at a time, drawn uniformly. "chromatic":
+    colour class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
     """
     if update == "random":
         return Scan(phases=None)
@@ -75,7 +77,7 @@ class ClockedProgram(Program):
     update : {"sequential", "random", "chromatic", "synchronous"}
     effects : what the chip makes of the model, applied in order at each β
     stores_beta : whether each change of β is a programming
-    copies : copies of the model that run side by side on the array; all are taken to have the mismatch of the first
+    copies : copies of the model that run side by side, all with the mismatch of the first
     """
 
     def __init__(
@@ -135,7 +137,9 @@ class ClockedProgram(Program):
         frames = schedule.frames(tally.steps)
         # A machine that was programmed once serves every batch; one that stores βJ starts each batch over.
         rewrites = programmings > 1
-        moves = len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
+        moves = (
+            len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
+        )
         timing = self._timing
         timeline = play(
             [
@@ -172,8 +176,8 @@ class ClockedProgram(Program):
         }
         return Execution(
             counts=counts,
-            seconds={"active": timeline.device_time_s},
-            device_time_s=timeline.device_time_s,
+            seconds={"active": timeline.device_time},
+            device_time_s=timeline.device_time,
             phases=timeline.phases,
             notes=notes,
         )

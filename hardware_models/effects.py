@@ -21,7 +21,7 @@ class Effect(Protocol):
     ) -> tuple[IsingModel, dict[str, Any]]:
         """The model a chip holds at β with its sites on `cells`, and notes for the record.
 
-        Device-to-device draws come from CHIP and belong to cells, so that one chip is one chip for every model.
+        Device-to-device draws come from CHIP and belong to cells: one chip is one chip for every model.
         """
         ...
 
@@ -60,10 +60,10 @@ class FixedPointCouplings:
 
 @dataclass(frozen=True, kw_only=True)
 class OffsetMismatch:
-    """Each p-bit's input has a fixed error: P(s_i = +1) = σ(2(βI_i + δ_i)), δ_i ~ N(0, sigma_d2d²), once per chip.
+    """Each p-bit's input has a fixed error: P(s_i = +1) = σ(2(βI_i + δ_i)), δ_i ~ N(0, sigma_d2d²) per chip.
 
-    A chip does not know β, so sigma_d2d is in units of βI, the argument of the tanh, and realised h = h + δ/β: the
-    hotter the model, the more the offset weighs in it. It moves the law, and leaves it a Boltzmann law.
+    A chip does not know β, so sigma_d2d is in units of βI, the argument of the tanh, and realised
+    h = h + δ/β: the hotter the model, the more the offset weighs in it. The law moves and stays Boltzmann.
 
     Raises
     ------
@@ -82,9 +82,9 @@ class OffsetMismatch:
     ) -> tuple[IsingModel, dict[str, Any]]:
         if beta == 0:
             raise ValueError(
-                "at β = 0 a p-bit with an input offset is still biased, which no model at β = 0 can say; take a "
-                "small β instead"
+                "at β = 0 a p-bit with an input offset is still biased, which no model at β = 0 can say; "
+                "take a small β instead"
             )
         of_chip = streams.generator(Stream.CHIP, "OffsetMismatch").standard_normal(int(cells.max()) + 1)
         offsets = self.sigma_d2d * of_chip[cells]
-        return IsingModel(model.csr, model.h + offsets / beta, model.offset), {}
+        return IsingModel(model.J, model.h + offsets / beta, model.offset), {}

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import simpy
 
+from pbits.parameters import Figure
+
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """A block of equal pieces of work: `repeat` pieces of `seconds` each (None: not stated)."""
 
     phase: str
-    seconds: float | None
+    seconds: Figure | float | None
     repeat: int = 1
 
 
@@ -26,31 +28,36 @@ class Timeline:
 
     Attributes
     ----------
-    device_time_s : float, optional
-        None when a piece of work that was done has no stated duration.
+    device_time : Figure
+        With its range and evidence; unknown when a piece of work that was done has no stated duration.
     phases : dict
         Seconds by phase of work; None for a phase of unstated duration.
     """
 
-    device_time_s: float | None
+    device_time: Figure
     phases: dict[str, float | None]
+
+    @property
+    def device_time_s(self) -> float | None:
+        return self.device_time.value
 
 
 def play(works: Iterable[Work]) -> Timeline:
     """Play blocks of work in order on one machine."""
     environment = simpy.Environment()
-    phases: dict[str, float | None] = {}
+    spent: dict[str, Figure] = {}
 
     def machine() -> Iterator[simpy.Event]:
         for work in works:
             if work.repeat == 0:
                 continue
-            spent = None if work.seconds is None else work.seconds * work.repeat
-            yield environment.timeout(spent or 0.0)
-            known = phases.get(work.phase, 0.0)
-            phases[work.phase] = None if known is None or spent is None else known + spent
+            block = Figure.of(work.seconds) * work.repeat
+            yield environment.timeout(block.value or 0.0)
+            spent[work.phase] = block if work.phase not in spent else spent[work.phase] + block
 
     environment.process(machine())
     environment.run()
-    unknown = any(seconds is None for seconds in phases.values())
-    return Timeline(device_time_s=None if unknown else float(environment.now), phases=phases)
+    return Timeline(
+        device_time=sum(spent.values(), Figure.of(0.0)),
+        phases={phase: figure.value for phase, figure in spent.items()},
+    )

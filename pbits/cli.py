@@ -162,8 +162,8 @@ def run_command(
         chains=chains,
     )
     substrate = pbits.load(machine)
-    with _bar() as (name, advance):
-        name(f"{posed.name} on {substrate.name}")
+    with _bar() as (begin, advance):
+        begin(f"{posed.name} on {substrate.name}")
         done = pbits.run(posed, substrate, schedule, seed=seed, chip_seed=chip_seed, progress=advance)
     if output is not None:
         done.save(output)
@@ -259,7 +259,7 @@ def compare(
         for one in posed
     ]
     named = [machine or _default_machines(one) for one in posed]
-    with _bar() as (name, advance):
+    with _bar() as (begin, advance):
         compared = [
             pbits.compare(
                 one,
@@ -269,7 +269,7 @@ def compare(
                 chip_seed=chip_seed,
                 boundary=boundary,
                 uplifts=uplifts,
-                progress=lambda machine, title=one.name: name(f"{title} on {machine}"),
+                progress=lambda machine, title=one.name: begin(f"{title} on {machine}"),
                 sweeps=advance,
             )
             for one, schedule, machines in zip(posed, schedules, named)
@@ -398,8 +398,8 @@ def _schedule(
     wanted = {name: value for name, value in {**sampling, "chains": chains}.items() if value is not None}
     if anneal and set(wanted) - {"chains"}:
         raise ValueError(
-            "--sweeps, --beta-start, --beta-stop and --shape are for annealing, --samples, --warmup and --beta "
-            "for sampling; give options of one kind"
+            "--sweeps, --beta-start, --beta-stop and --shape are for annealing, --samples, --warmup and "
+            "--beta for sampling; give options of one kind"
         )
     if anneal and problem.beta_range() is None:
         if not {"beta_start", "beta_stop"} <= set(anneal):
@@ -460,7 +460,8 @@ def _bar() -> Iterator[tuple[Callable[[str], None], Callable[[int, int], None]]]
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield (
             lambda title: progress.reset(task, description=title, total=None),

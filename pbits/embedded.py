@@ -71,11 +71,21 @@ class Embedded(Substrate):
         self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
     ) -> list[str]:
         reasons = super().limits(model, schedule)
+        if cells is not None:
+            reasons.append("an embedding finds its own cells; leave out the placement")
         if isinstance(model, IsingModel):
             try:
                 clique_embedding(model, self._grid)
             except ValueError as error:
                 reasons.append(str(error))
+        cap = self.capabilities.max_coupling
+        if cap is not None and schedule is not None and self.chain_strength is not None:
+            top = float(schedule.betas().max())
+            if top * self.chain_strength > cap:
+                reasons.append(
+                    f"β times chain_strength reaches {top * self.chain_strength:.3g} and the machine holds "
+                    f"at most {cap:g}; chain_strength ≤ {cap / top:.3g} would fit"
+                )
         return reasons
 
     def _strength(self, model: IsingModel, beta: float) -> float:
@@ -126,7 +136,7 @@ class _EmbeddedProgram(Program):
             rule=inner.rule,
             clamp=inner.clamp,
             readout=lambda states: self._embedding.vote(states)[0],
-            note="majority read-out of chains; " + inner.note,
+            note="; ".join(filter(None, ("majority read-out of chains", inner.note))),
         )
 
     def execute(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pbits.parameters import BOUNDARIES, Evidence, Included, Parameter, PriceTable, Uplift, check_boundary
+from pbits.parameters import BOUNDARIES, Evidence, Figure, Included, Parameter, PriceTable, Uplift, check_boundary
 
 if TYPE_CHECKING:
     from pbits.result import Run
@@ -32,6 +32,8 @@ class LedgerRow:
     count : float or None
         Operations; seconds, for power; the joules below, for the factor of an uplift. None where the run does
         not know how long it took.
+    count_low, count_high : float or None
+        The range of the seconds; equal to `count` for what was counted.
     unit : str
         Of the price: J per operation, W, or 1.
     price, low, high : float or None
@@ -42,6 +44,7 @@ class LedgerRow:
     included_in : str
         The row that already holds these joules; empty for a row of its own.
     evidence : Evidence or None
+        Of the price, or of the seconds it is multiplied with where that is weaker.
     source, locator, note : str
     boundary : str
         The boundary at which the row enters: the one the prices are stated at, or the one an uplift reaches.
@@ -49,6 +52,8 @@ class LedgerRow:
 
     item: str
     count: float | None
+    count_low: float | None
+    count_high: float | None
     unit: str
     price: float | None
     low: float | None
@@ -78,8 +83,8 @@ class EnergyLedger:
         For the whole run: every chain, warm-up, programming and read-out that the run counted. None where a
         needed price, time or uplift is unknown; see `reasons`.
     interval : (float, float) or None
-        The total with every price at the low end of its range, and with every price at the high end: the
-        widest the ranges allow, not a confidence interval. None where `joules` is.
+        The total with every price and every device time at the low end of its range, and with all at the high
+        end: the widest the ranges allow, not a confidence interval. None where `joules` is.
     lower_bound : float or None
         The sum of the rows that are known, at their prices (not at the low ends). Equal to `joules` where
         that is known; None where no row is.
@@ -231,7 +236,7 @@ def price(
                 f"uplifts={{{name!r}: {{'factor': …, 'power_w': …}}}}"
             )
         else:
-            account.widen(name, uplift, run.device_time_s)
+            account.widen(name, uplift, run.device_time)
     return account.ledger(run, BOUNDARIES[reached])
 
 
@@ -258,11 +263,11 @@ class _Account:
         self.total = self.low = self.high = 0.0
 
     def charge(self, run: Run, prices: PriceTable) -> None:
-        counts: dict[str, float | None] = dict(run.counts)
-        counts |= {f"power.{state}": seconds for state, seconds in run.seconds.items()}
+        counts = {item: Figure.of(count) for item, count in run.counts.items()}
+        counts |= {f"power.{state}": seconds for state, seconds in run.power_times.items()}
         for item, count in counts.items():
-            if count is not None and not (math.isfinite(count) and count >= 0):
-                raise ValueError(f"the run counts {count} of {item}; a count is finite and not negative")
+            if count.value is not None and not (math.isfinite(count.value) and count.value >= 0):
+                raise ValueError(f"the run counts {count.value} of {item}; a count is finite and not negative")
         table = prices.items()
         for item, count in counts.items():
             unit = "W" if item.startswith("power.") else "J"
@@ -272,10 +277,10 @@ class _Account:
                 continue
             self.rows.append(_row(item, count, None, unit, prices.boundary, included_in=entry.in_))
             # Joules said to be in another row are nowhere when that row counts nothing.
-            if count != 0 and counts.get(entry.in_, 0) == 0:
+            if count.value != 0 and Figure.of(counts.get(entry.in_, 0.0)).value == 0:
                 self.reasons.append(f"{item} is included in {entry.in_}, of which the run counts none")
 
-    def widen(self, name: str, uplift: Uplift, device_time_s: float | None) -> None:
+    def widen(self, name: str, uplift: Uplift, device_time: Figure) -> None:
         factor = uplift.factor
         if factor is not None:
             below, added = self.total, None
@@ -286,9 +291,9 @@ class _Account:
                 self.total += added
                 self.low *= factor.interval[0]
                 self.high *= factor.interval[1]
-            self.rows.append(_row(f"{name} factor", below, factor, "1", name, joules=added))
+            self.rows.append(_row(f"{name} factor", Figure.of(below), factor, "1", name, joules=added))
         if uplift.power is not None:
-            self._add(f"{name} power", device_time_s, uplift.power, "W", name)
+            self._add(f"{name} power", device_time, uplift.power, "W", name)
 
     def ledger(self, run: Run, boundary: str) -> EnergyLedger:
         contributing = [row for row in self.rows if row.joules]
@@ -305,25 +310,26 @@ class _Account:
             run=run,
         )
 
-    def _add(self, item: str, count: float | None, entry: Parameter | None, unit: str, boundary: str) -> None:
+    def _add(self, item: str, count: Figure, entry: Parameter | None, unit: str, boundary: str) -> None:
         joules = None
-        if count == 0:
+        priced = Figure.of(entry) * count
+        if count.value == 0:
             joules = 0.0
-        elif entry is None or entry.value is None or entry.interval is None:
+        elif entry is None or entry.value is None:
             self.reasons.append(f"the price of {item} is not stated")
-        elif count is None:
+        elif priced.value is None or priced.low is None or priced.high is None:
             self.reasons.append(f"the run does not know its seconds for {item}")
         else:
-            joules = count * entry.value
-            self.total += joules
-            self.low += count * entry.interval[0]
-            self.high += count * entry.interval[1]
+            joules = priced.value
+            self.total += priced.value
+            self.low += priced.low
+            self.high += priced.high
         self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
 
 
 def _row(
     item: str,
-    count: float | None,
+    count: Figure,
     entry: Parameter | None,
     unit: str,
     boundary: str,
@@ -331,17 +337,20 @@ def _row(
     joules: float | None = None,
     included_in: str = "",
 ) -> LedgerRow:
-    low, high = (None, None) if entry is None or entry.interval is None else entry.interval
+    price = Figure.of(entry)
+    grades = [grade for grade in (price.evidence, count.evidence) if grade is not None]
     return LedgerRow(
         item=item,
-        count=None if count is None else float(count),
+        count=count.value,
+        count_low=count.low,
+        count_high=count.high,
         unit=unit,
-        price=None if entry is None else entry.value,
-        low=low,
-        high=high,
+        price=price.value,
+        low=price.low,
+        high=price.high,
         joules=joules,
         included_in=included_in,
-        evidence=None if entry is None else entry.evidence,
+        evidence=Evidence.weakest(grades) if entry is not None else None,
         source="" if entry is None else entry.source,
         locator="" if entry is None else entry.locator,
         note="" if entry is None else entry.note,

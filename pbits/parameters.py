@@ -17,7 +17,7 @@ import enum
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
@@ -275,6 +275,79 @@ class Parameter:
         return cls(**plain, evidence=None if grade is None else Evidence(grade))
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A non-negative number with its range and the weakest evidence behind it; what sums and products of
+    parameters are.
+
+    Attributes
+    ----------
+    value, low, high : float or None
+        All None where something that the number needs is not stated.
+    evidence : Evidence or None
+        None for a number that is given exactly: counted, or set by the user.
+
+    Examples
+    --------
+    >>> clock = Parameter(value=1e8, unit="Hz", low=5e7, high=1e8, evidence=Evidence.ASSUMED, note="a guess")
+    >>> 3 / Figure.of(clock)
+    Figure(value=3e-08, low=3e-08, high=6e-08, evidence=<Evidence.ASSUMED: 'assumed'>)
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    evidence: Evidence | None
+
+    @classmethod
+    def of(cls, given: Parameter | Figure | float | None) -> Figure:
+        """A parameter with its interval, or a number that is exact."""
+        if isinstance(given, Figure):
+            return given
+        if isinstance(given, Parameter):
+            if given.value is None or given.interval is None:
+                return cls(None, None, None, None)
+            return cls(given.value, *given.interval, given.evidence)
+        return cls(given, given, given, None)
+
+    def _with(self, other: Figure | float, join: Callable[[float, float], float], falls: bool) -> Figure:
+        """Join two figures by a function that rises in self and rises, or falls, in other."""
+        other = Figure.of(other)
+        weakest = Evidence.weakest(grade for grade in (self.evidence, other.evidence) if grade is not None)
+        ends = (other.high, other.low) if falls else (other.low, other.high)
+        pairs = ((self.value, other.value), (self.low, ends[0]), (self.high, ends[1]))
+        if any(a is None or b is None for a, b in pairs):
+            return Figure(None, None, None, None)
+        return Figure(*(join(a, b) for a, b in pairs), weakest)  # pyright: ignore[reportArgumentType]
+
+    def __add__(self, other: Figure | float) -> Figure:
+        return self._with(other, lambda a, b: a + b, falls=False)
+
+    def __mul__(self, other: Figure | float) -> Figure:
+        return self._with(other, lambda a, b: a * b, falls=False)
+
+    def __truediv__(self, other: Figure | float) -> Figure:
+        return self._with(other, lambda a, b: a / b, falls=True)
+
+    def at_least(self, other: Figure | float) -> Figure:
+        """The larger of two figures, end by end."""
+        return self._with(other, max, falls=False)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rtruediv__(self, other: float) -> Figure:
+        return Figure.of(other) / self
+
+    def to_dict(self) -> dict[str, Any]:
+        return vars(self) | {"evidence": None if self.evidence is None else self.evidence.value}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Figure:
+        grade = values["evidence"]
+        return cls(**{**values, "evidence": None if grade is None else Evidence(grade)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Included:
     """A price that another one already contains: `{ included_in = "update" }`.
@@ -499,6 +572,10 @@ class MachineSpec:
         if key not in self.parameters and not isinstance(default, _Missing):
             return default
         return self.parameter(key, unit).value
+
+    def figure(self, key: str, unit: str) -> Figure:
+        """The value of `key` with its range; unknown where not stated or not in the file."""
+        return Figure.of(self.parameter(key, unit) if key in self.parameters else None)
 
     def integer(self, key: str, default: _T | _Missing = MISSING) -> int | _T:
         """The whole number `key`; `default` where not in the file or not stated.

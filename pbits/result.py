@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,14 +18,21 @@ from numpy.typing import NDArray
 from pbits import models
 from pbits.errors import Errors
 from pbits.models import EnergyModel
-from pbits.parameters import PriceTable
+from pbits.models.base import read_only
+from pbits.parameters import Figure, PriceTable
 from pbits.problems.base import Solution
 from pbits.schedule import Schedule
 
 SCHEMA = 1
 
+# What reading a file that is cut short, corrupt, or of another kind raises.
+_NOT_A_RUN = (
+    zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, TypeError, ValueError, AttributeError,
+    NotImplementedError, IndexError,
+)  # fmt: skip
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
     """Energy of the posed model against sweep.
 
@@ -39,7 +47,7 @@ class Trace:
     energies: NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Run:
     """One problem on one machine.
 
@@ -57,17 +65,20 @@ class Run:
         The sweep after which a chain first had an energy ≤ `schedule.stop_at`; −1 for never (and where no
         `stop_at` was set).
     solution : Solution, optional
-        The decoded answer, where the run was given a Problem: the best feasible draw.
+        The decoded answer, where the run was given a Problem: the best feasible draw. In a run read from a
+        file its `value` is plain: arrays have become lists and records dicts.
     objectives : (chains, draws) float64, optional
         The score of each draw, NaN where it is infeasible; for a Problem that scores single states.
     errors : Errors, optional
         Mapping, clock and sampling error, where the laws can be written down.
     counts : dict
         Counted operations of all chains, by name.
-    seconds : dict
-        Device seconds by power state.
-    device_time_s : float, optional
-        None for a machine without a clock, or when a time it needs is not stated.
+    power_times : dict
+        Device seconds by power state, each a `pbits.parameters.Figure` with its range and evidence; `seconds` holds
+        their values.
+    device_time : Figure
+        Device seconds of the whole run, with range and evidence; unknown for a machine without a clock, or when
+        a time it needs is not stated. `device_time_s` is its value.
     phases : dict
         Device seconds by phase of work.
     wall_time_s : float
@@ -93,8 +104,8 @@ class Run:
     objectives: NDArray[np.float64] | None
     errors: Errors | None
     counts: dict[str, float]
-    seconds: dict[str, float | None]
-    device_time_s: float | None
+    power_times: dict[str, Figure]
+    device_time: Figure
     phases: dict[str, float | None]
     wall_time_s: float
     realised: EnergyModel
@@ -103,10 +114,27 @@ class Run:
     prices: PriceTable | None
     record: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        chains, draws = self.energies.shape
+        return (
+            f"Run(machine={self.machine!r}, chains={chains}, draws={draws}, n={self.model.n}, "
+            f"best_energy={self.best_energy:g})"
+        )
+
     @property
     def machine(self) -> str:
         """The machine's name."""
         return self.record["machine"]["name"]
+
+    @property
+    def device_time_s(self) -> float | None:
+        """Device seconds of the whole run: every chain, warm-up, programming and read-out; None if not known."""
+        return self.device_time.value
+
+    @property
+    def seconds(self) -> dict[str, float | None]:
+        """Device seconds by power state."""
+        return {state: figure.value for state, figure in self.power_times.items()}
 
     @property
     def n_samples(self) -> int:
@@ -127,28 +155,34 @@ class Run:
         if (target is None) == (objective is None):
             raise ValueError("give a target energy or an objective, not both and not neither")
         if objective is None:
-            hits = self.energies <= target
+            assert target is not None
+            hits = at_most(self.energies, target)
         elif self.objectives is None or self.solution is None:
             raise ValueError("this run has no objectives: it was not given a Problem that scores states")
         else:
-            slack = 1e-9 * abs(objective)
-            better = self.objectives <= objective + slack
-            if self.solution.sense == "max":
-                better = self.objectives >= objective - slack
-            hits = better
+            sign = -1 if self.solution.sense == "max" else 1
+            hits = at_most(sign * self.objectives, sign * objective)
         return int(hits.any(axis=1).sum()), len(hits)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the run to one file (a NumPy archive with a JSON record inside).
 
-        The file appears whole or not at all: it is written beside its place and renamed.
+        The file appears whole or not at all: it is written beside its place and renamed. An answer that JSON
+        does not know (`solution.value`) is kept as its text.
 
         Raises
         ------
         OSError
             When the place cannot be written.
+        TypeError
+            For a model that is not one of `pbits.models`: no file could give it back.
         """
         target = Path(path)
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{target}: there is no folder {target.parent}; make it first")
+        for model in (self.model, self.realised):
+            if getattr(models, type(model).__name__, None) is not type(model):
+                raise TypeError(f"a run of a {type(model).__name__} cannot be stored, only models of pbits")
         arrays: dict[str, NDArray] = {
             "states": self.states,
             "energies": self.energies,
@@ -164,11 +198,11 @@ class Run:
         header = {
             "schema": SCHEMA,
             "best_energy": self.best_energy,
-            "solution": None if self.solution is None else _plain(asdict(self.solution)),
+            "solution": None if self.solution is None else asdict(self.solution),
             "errors": None if self.errors is None else asdict(self.errors),
             "counts": self.counts,
-            "seconds": self.seconds,
-            "device_time_s": self.device_time_s,
+            "power_times": {state: figure.to_dict() for state, figure in self.power_times.items()},
+            "device_time": self.device_time.to_dict(),
             "phases": self.phases,
             "wall_time_s": self.wall_time_s,
             "schedule": self.schedule.to_dict(),
@@ -176,14 +210,15 @@ class Run:
             "models": {"model": type(self.model).__name__, "realised": type(self.realised).__name__},
             "record": self.record,
         }
-        arrays["header"] = np.array(json.dumps(_plain(header), sort_keys=True))
-        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        arrays["header"] = np.array(json.dumps(plain(header), sort_keys=True, default=repr))
+        # Opened by name and not by tempfile, whose files only their owner may read.
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
-            with os.fdopen(descriptor, "wb") as stream:
+            with draft.open("xb") as stream:
                 np.savez_compressed(stream, **arrays)  # pyright: ignore[reportArgumentType]
             os.replace(draft, target)
         except BaseException:
-            Path(draft).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
         return target
 
@@ -201,12 +236,19 @@ class Run:
             raise ValueError(f"{source}: no such file")
         try:
             with np.load(source, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+                arrays = {name: read_only(archive[name]) for name in archive.files}
             header = json.loads(str(arrays.pop("header")))
-        except (zipfile.BadZipFile, EOFError, KeyError, OSError, ValueError) as error:
-            raise ValueError(f"{source} is not a whole run file (cut short, or something else): {error}") from error
-        if header["schema"] > SCHEMA:
-            raise ValueError(f"{source} has schema {header['schema']}; this version reads up to {SCHEMA}")
+            schema = header["schema"]
+            if schema <= SCHEMA:
+                return cls._unpack(header, arrays)
+        except _NOT_A_RUN as error:
+            raise ValueError(
+                f"{source} is not a whole run file (cut short, or something else): {error}"
+            ) from error
+        raise ValueError(f"{source} has schema {schema}; this version reads up to {SCHEMA}: update pbits")
+
+    @classmethod
+    def _unpack(cls, header: dict[str, Any], arrays: dict[str, NDArray]) -> Run:
         solution, prices = header["solution"], header["prices"]
         return cls(
             states=arrays["states"],
@@ -219,8 +261,10 @@ class Run:
             objectives=arrays.get("objectives"),
             errors=None if header["errors"] is None else Errors(**header["errors"]),
             counts=header["counts"],
-            seconds=header["seconds"],
-            device_time_s=header["device_time_s"],
+            power_times={
+                state: Figure.from_dict(figure) for state, figure in header["power_times"].items()
+            },
+            device_time=Figure.from_dict(header["device_time"]),
             phases=header["phases"],
             wall_time_s=header["wall_time_s"],
             realised=_model(header["models"]["realised"], arrays, "realised"),
@@ -236,12 +280,17 @@ def _model(kind: str, arrays: Mapping[str, NDArray], role: str) -> EnergyModel:
     return getattr(models, kind).from_arrays(own)
 
 
-def _plain(value: Any) -> Any:
+def at_most(values: NDArray, target: float) -> NDArray[np.bool_]:
+    """values ≤ target, up to a relative 1e-9: sums of one state in another order differ by roundings."""
+    return values <= target + 1e-9 * abs(target)
+
+
+def plain(value: Any) -> Any:
     """Values as JSON knows them; arrays become lists, tuples lists, keys strings."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, np.generic):

@@ -21,8 +21,9 @@ from pbits.errors import Errors, three_errors, within_reach
 from pbits.kernels.blocks import threads
 from pbits.models import Clamp, EnergyModel
 from pbits.models.base import clamped_sites, read_only
+from pbits.parameters import Figure
 from pbits.problems.base import Problem
-from pbits.result import Run, Trace
+from pbits.result import Run, Trace, at_most, plain
 from pbits.schedule import Schedule
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
 from pbits.substrate import Law, Substrate, load
@@ -57,9 +58,9 @@ def run(
     chip_seed : int
         Which of many nominally equal chips: its mismatch, apart from the run's own noise.
     clamp : mapping, optional
-        Sites held fixed, and at what; added to what the problem clamps.
+        Sites held fixed, and at what; added to what the problem clamps, which it cannot contradict.
     initial : (n,) or (chains, n) array, optional
-        Start states; by default what the problem prescribes, else random.
+        Start states; by default what the problem prescribes, else random. Clamped sites start at their clamp.
     progress : bool or callable
         True shows a progress bar; a callable gets (steps done, steps in all).
 
@@ -71,7 +72,7 @@ def run(
     ------
     NotMappable
         When the machine cannot hold the model; all reasons at once.
-    ValueError
+    ValueError, TypeError
         For malformed input.
 
     Examples
@@ -85,12 +86,15 @@ def run(
     problem = model if isinstance(model, Problem) else None
     posed = problem.to_model() if problem is not None else model
     if not isinstance(posed, EnergyModel):
-        raise TypeError(f"run takes an EnergyModel or a Problem, not a {type(model).__name__}")
+        raise TypeError(
+            f"run takes an EnergyModel or a Problem, not a {type(model).__name__}; couplings J and fields h "
+            "make a pbits.IsingModel(J, h)"
+        )
     substrate = machine if isinstance(machine, Substrate) else load(machine)
-    schedule = schedule or suggested_schedule(model, substrate)
-    held = {**(problem.clamp() if problem is not None else {}), **(clamp or {})}
-    sites, values = clamped_sites(posed, held)
-    held = dict(zip(sites.tolist(), values.tolist()))
+    schedule = suggested_schedule(model, substrate) if schedule is None else schedule
+    if not isinstance(schedule, Schedule):
+        raise TypeError(f"schedule is {schedule!r}; give a pbits.Schedule(...) or pbits.Schedule.anneal(...)")
+    held = _held(posed, {} if problem is None else problem.clamp(), clamp or {})
     if initial is None and problem is not None:
         initial = problem.initial_state()
     start = _start_states(posed, schedule, initial)
@@ -121,7 +125,7 @@ def run(
         "problem": None if problem is None else problem.name,
         "model": {"kind": type(posed).__name__, "n": posed.n, "fingerprint": posed.fingerprint()},
         "clamp": {str(site): value for site, value in held.items()},
-        "notes": dict(done.notes),
+        "notes": plain(done.notes),
         "threads": threads(),
         "computer": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()},
         "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
@@ -138,8 +142,8 @@ def run(
         objectives=objectives,
         errors=None,
         counts={name: float(count) for name, count in done.counts.items()},
-        seconds=dict(done.seconds),
-        device_time_s=done.device_time_s,
+        power_times={state: Figure.of(seconds) for state, seconds in done.seconds.items()},
+        device_time=Figure.of(done.device_time_s),
         phases=dict(done.phases),
         wall_time_s=wall_time_s,
         realised=program.realised(float(schedule.beta)),
@@ -187,6 +191,17 @@ def suggested_schedule(
     return Schedule.anneal(**({"chains": 64, "beta_stop": span[1]} | defaults | wanted))
 
 
+def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp) -> dict[int, float]:
+    for site in prescribed.keys() & wanted.keys():
+        if prescribed[site] != wanted[site]:
+            raise ValueError(
+                f"clamp sets site {site} to {wanted[site]:g}, and the problem itself holds it at "
+                f"{prescribed[site]:g}"
+            )
+    sites, values = clamped_sites(model, {**prescribed, **wanted})
+    return dict(zip(sites.tolist(), values.tolist()))
+
+
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:
     if initial is None:
         return None
@@ -195,7 +210,9 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
         raise ValueError(
             f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})"
         )
-    model.energy(start)  # refuses values a site cannot hold
+    # The energy refuses what a spin or a category cannot hold.
+    if not np.isfinite(model.energy(start)).all():
+        raise ValueError("initial holds a number that is not finite")
     return start.astype(_DTYPES[model.domain])
 
 
@@ -231,7 +248,7 @@ class _Recorder:
         stop_at = self._schedule.stop_at
         if stop_at is None:
             return False
-        self.first_hit[(self.first_hit < 0) & (energies <= stop_at)] = step
+        self.first_hit[(self.first_hit < 0) & at_most(energies, stop_at)] = step
         return bool((self.first_hit >= 0).all())
 
     def draws(self) -> tuple[NDArray, NDArray[np.float64]]:

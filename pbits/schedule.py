@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -59,37 +60,47 @@ class Schedule:
     stop_at: float | None = None
 
     def __post_init__(self) -> None:
+        # What the arguments of `anneal` are called there.
+        called = {"steps_per_sample": "sweeps", "beta": "beta_stop"} if self.kind == "anneal" else {}
         for name, least in (("n_samples", 1), ("n_warmup", 0), ("steps_per_sample", 1), ("chains", 1)):
+            self._set_whole(name, called.get(name, name), least)
+        if self.levels is not None:
+            self._set_whole("levels", "levels", 1)
+        for name in ("beta", "beta_start", "step_s", "stop_at"):
             value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
-            object.__setattr__(self, name, int(value))
-        for name in ("beta", "beta_start"):
-            value = getattr(self, name)
-            if value is not None and not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}; an inverse temperature must be finite and at least 0")
-        if self.step_s is not None and not (np.isfinite(self.step_s) and self.step_s > 0):
+            if value is None and name != "beta":
+                continue
+            label = called.get(name, name)
+            if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
+                raise ValueError(f"{label} is {value!r}; it must be a finite number")
+            if name.startswith("beta") and value < 0:
+                raise ValueError(f"{label} is {value}; an inverse temperature must be at least 0")
+            object.__setattr__(self, name, float(value))
+        if self.step_s is not None and self.step_s <= 0:
             raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")
-        if self.stop_at is not None and not np.isfinite(self.stop_at):
-            raise ValueError(f"stop_at is {self.stop_at}; it must be a finite energy")
         if self.kind == "anneal":
             self._check_anneal()
         elif self.beta_start is not None or self.levels is not None:
             raise ValueError("beta_start and levels belong to an anneal; use Schedule.anneal(...)")
+
+    def _set_whole(self, name: str, label: str, least: int) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{label} is {value!r}; it must be a whole number of at least {least}")
+        object.__setattr__(self, name, int(value))
 
     def _check_anneal(self) -> None:
         if self.shape not in SHAPES:
             raise ValueError(f"shape is {self.shape!r}; it must be one of {', '.join(SHAPES)}")
         if self.beta_start is None:
             raise ValueError("an anneal needs beta_start; use Schedule.anneal(...)")
-        if self.shape != "linear" and self.beta_start == 0:
-            raise ValueError(f"a {self.shape} anneal cannot start at β = 0; use a small β, or shape='linear'")
-        if self.shape != "linear" and self.beta == 0:
-            raise ValueError(f"a {self.shape} anneal cannot stop at β = 0; use a small β, or shape='linear'")
+        if self.shape == "geometric" and 0 in (self.beta_start, self.beta):
+            end = "start" if self.beta_start == 0 else "stop"
+            raise ValueError(f"a geometric anneal cannot {end} at β = 0; use a small β, or shape='linear'")
         if self.n_samples != 1 or self.n_warmup != 0:
             raise ValueError("an anneal keeps one draw, its last; use Schedule.anneal(...)")
-        if self.levels is not None and not 1 <= self.levels <= self.steps_per_sample:
-            raise ValueError(f"levels is {self.levels}; it must lie between 1 and the number of sweeps")
+        if self.levels is not None and self.levels > self.steps_per_sample:
+            raise ValueError(f"levels is {self.levels}; there are only {self.steps_per_sample} sweeps")
 
     @classmethod
     def anneal(
@@ -111,10 +122,10 @@ class Schedule:
             Length of the anneal.
         shape : {"geometric", "linear", "logarithmic"}
             Geometric: β_k = β₀ (β₁/β₀)^x. Linear: β_k = β₀ + (β₁ − β₀) x. Logarithmic (Geman and Geman):
-            β_k = β₀ [1 + (β₁/β₀ − 1) ln(1 + k)/ln(1 + K)], with k = 0 … K the sweep, x = k/K and K = sweeps − 1.
+            β_k = β₀ + (β₁ − β₀) ln(1 + k)/ln(1 + K). Here k = 0 … K counts the levels and x = k/K.
         levels : int, optional
-            Number of distinct β: a machine that stores βJ is programmed that many times. By default every
-            sweep has its own β.
+            Number of distinct β, K + 1, each held for an equal share of the sweeps: a machine that stores βJ
+            is programmed that many times. By default every sweep has its own β. One level is all at β₁.
         stop_at : float, optional
             Stop once every chain has visited an energy ≤ `stop_at`; `run.first_hit` holds when.
 
@@ -157,10 +168,12 @@ class Schedule:
         if self.shape == "geometric":
             ladder = start * (stop / start) ** (k / last)
         elif self.shape == "linear":
-            ladder = start + (stop - start) * k / last
+            ladder = start + (stop - start) * (k / last)
         else:
-            ladder = start * (1 + (stop / start - 1) * np.log1p(k) / np.log1p(last))
-        return np.full(steps, stop) if levels == 1 else ladder
+            ladder = start + (stop - start) * (np.log1p(k) / np.log1p(last))
+        # Rounding must not carry the last β past a machine's cap.
+        ladder[k == levels - 1] = stop
+        return ladder
 
     def observed_steps(self) -> NDArray[np.int64]:
         """Steps (1-based) after which the state is looked at.

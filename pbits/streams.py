@@ -52,11 +52,12 @@ class Streams:
             value = getattr(self, name)
             if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
                 raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 0")
+            object.__setattr__(self, name, int(value))
 
     def _sequence(self, stream: Stream, name: str = "") -> np.random.SeedSequence:
         root = self.chip_seed if stream is Stream.CHIP else self.seed
         return np.random.SeedSequence(
-            int(root), spawn_key=(STREAM_VERSION, int(stream), zlib.crc32(name.encode()))
+            root, spawn_key=(STREAM_VERSION, int(stream), zlib.crc32(name.encode()))
         )
 
     def key(self, stream: Stream) -> tuple[np.uint32, np.uint32]:

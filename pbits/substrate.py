@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pbits.mapping import Topology
 from pbits.models import Clamp, Domain, EnergyModel, GaussianModel, IsingModel
-from pbits.parameters import MachineSpec, PriceTable, read_machine
+from pbits.models.base import clamped_sites
+from pbits.parameters import Figure, MachineSpec, PriceTable, read_machine
 from pbits.schedule import Schedule
 from pbits.streams import Streams
 
@@ -44,7 +45,10 @@ class NotMappable(ValueError):
     def __init__(self, machine: str, reasons: list[str]):
         self.machine = machine
         self.reasons = tuple(reasons)
-        super().__init__(f"{machine} cannot hold this model: " + "; ".join(reasons))
+        super().__init__(machine, reasons)  # the arguments, so that it can be pickled by a pool of workers
+
+    def __str__(self) -> str:
+        return f"{self.machine} cannot hold this model: " + "; ".join(self.reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +121,9 @@ class Execution:
     counts : mapping
         Counted operations by name ("update", "toggle", "random_bit", "read", "write", …).
     seconds : mapping
-        Device seconds by power state; None where a needed time is not stated.
-    device_time_s : float, optional
+        Device seconds by power state: a `Figure` where the range is known; None where a needed time is not
+        stated.
+    device_time_s : Figure or float, optional
         None where the machine has no clock, or a time it needs is not stated.
     phases : mapping
         Device seconds by phase of work (programming, sweeping, read-out, …).
@@ -127,8 +132,8 @@ class Execution:
     """
 
     counts: Mapping[str, float]
-    seconds: Mapping[str, float | None]
-    device_time_s: float | None
+    seconds: Mapping[str, Figure | float | None]
+    device_time_s: Figure | float | None
     phases: Mapping[str, float | None]
     notes: Mapping[str, Any]
 
@@ -204,13 +209,16 @@ class Substrate(ABC):
             kinds = " and ".join(sorted(can.domains))
             return [f"its sites hold {kinds} values; the model's sites hold {model.domain} values"]
         if not isinstance(model, can.models):
-            held = " or ".join(kind.__name__ for kind in can.models)
-            return [f"it holds an {held}; this is a {type(model).__name__}"]
-        reasons = _wiring_limits(model, can.topology, cells) if isinstance(model, IsingModel) else []
+            held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
+            return [f"it holds models of kind {held}; this is a {type(model).__name__}"]
+        reasons = [] if cells is None else _placement_limits(model.n, can.topology, cells)
+        if isinstance(model, IsingModel) and not reasons:
+            reasons = _wiring_limits(model, can.topology, cells)
         if can.max_coupling is not None and schedule is not None and isinstance(model, IsingModel):
             largest = float(np.abs(model.csr.data).max(initial=0.0))
             top = float(schedule.betas().max())
-            if top * largest > can.max_coupling:
+            # A β chosen to reach the cap may overshoot it by a rounding.
+            if top * largest > can.max_coupling * (1 + 1e-12):
                 reasons.append(
                     f"β|J| reaches {top * largest:.3g} and the machine holds at most {can.max_coupling:g}; "
                     f"β ≤ {can.max_coupling / largest:.3g} would fit"
@@ -232,10 +240,14 @@ class Substrate(ABC):
         ------
         NotMappable
             With all reasons at once.
+        ValueError
+            For a clamp that names a site or value which does not exist.
         """
+        held = dict(zip(*(part.tolist() for part in clamped_sites(model, clamp))))
+        cells = None if cells is None else np.asarray(cells)
         reasons = self.limits(model, schedule, cells)
-        if clamp and not self.capabilities.clamp:
-            reasons.append(f"it cannot hold sites fixed; the run clamps {len(clamp)}")
+        if held and not self.capabilities.clamp:
+            reasons.append(f"it cannot hold sites fixed; the run clamps {len(held)}")
         if reasons:
             raise NotMappable(self.name, reasons)
         if cells is None:
@@ -244,7 +256,7 @@ class Substrate(ABC):
                 placed = self.capabilities.topology.place(model)
                 assert placed is not None, "limits() lets through only what can be placed"
                 cells = placed
-        return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=dict(clamp or {})))
+        return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=held))
 
     @abstractmethod
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
@@ -260,6 +272,18 @@ class Substrate(ABC):
             "catalogue_date": spec.date if spec else None,
             "unchecked": list(self.capabilities.unchecked),
         }
+
+
+def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64]) -> list[str]:
+    if cells.shape != (n,) or not np.issubdtype(cells.dtype, np.integer):
+        return [f"the placement has shape {cells.shape} and type {cells.dtype}; it needs {n} whole numbers"]
+    if len(np.unique(cells)) < n:
+        return ["the given placement puts two sites on one cell"]
+    outside = cells[(cells < 0) | (cells >= (np.inf if topology is None else topology.n_sites))]
+    if len(outside) == 0:
+        return []
+    last = "" if topology is None else f" to {topology.n_sites - 1}"
+    return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
 
 
 def _wiring_limits(
@@ -308,8 +332,16 @@ def _listing() -> Listing:
     physics: dict[str, Callable[[MachineSpec], Substrate]] = {}
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         offered = point.load()()
-        machines |= offered.machines
-        physics |= offered.physics
+        for kind, found, new in (
+            ("machine", machines, offered.machines),
+            ("physics", physics, offered.physics),
+        ):
+            if twice := sorted(found.keys() & new.keys()):
+                raise ValueError(
+                    f"{point.value!r} offers the {kind} {twice[0]!r}, which another installed distribution "
+                    "offers too; rename or uninstall one of them"
+                )
+            found |= new
     return Listing(machines=machines, physics=physics)
 
 
@@ -330,8 +362,12 @@ def load(machine: str | Path) -> Substrate:
     Raises
     ------
     ValueError
-        For an unknown name; the message suggests the nearest.
+        For an unknown name; the message suggests the nearest. Or for a file that cannot be read.
+    TypeError
+        For what is neither a name nor a path.
     """
+    if not isinstance(machine, str | Path):
+        raise TypeError(f"a machine is a name, a TOML file or a Substrate object, not {machine!r}")
     text = str(machine)
     if text.startswith("embedded:"):
         from pbits.embedded import Embedded
@@ -342,8 +378,8 @@ def load(machine: str | Path) -> Substrate:
     found = _listing().machines
     if text not in found:
         near = difflib.get_close_matches(text, found, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"no machine is named {text!r}{hint} Known: {', '.join(sorted(found))}")
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"no machine is named {text!r}{hint}; known: {', '.join(sorted(found))}")
     return found[text]()
 
 

@@ -33,11 +33,22 @@ class Scan:
         Groups of sites; a group sees the state before it. None is a random scan: as many updates per step as
         there are free sites, each at a site drawn uniformly.
     persistence : float
-        ρ = e^(−Δt/τ) of a lazy two-state cell; 0 is plain heat bath.
+        ρ = e^(−Δt/τ) of a lazy two-state cell; 0 is plain heat bath, and all that a random scan knows.
+
+    Raises
+    ------
+    ValueError
+        For a persistence outside [0, 1), or one of a random scan.
     """
 
     phases: Sequence[NDArray[np.int64]] | None
     persistence: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.persistence < 1:
+            raise ValueError(f"persistence is {self.persistence}; it must be at least 0 and below 1")
+        if self.phases is None and self.persistence:
+            raise ValueError("a random scan knows no persistence; give the phases in which cells move")
 
     def without(self, clamped: NDArray[np.int64]) -> Scan:
         """The same scan with the clamped sites left out."""

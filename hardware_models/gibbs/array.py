@@ -1,8 +1,8 @@
 """Grids of sampling cells in the manner of Extropic's chips.
 
-A cell is a two-state process that relaxes towards P(+1) = σ(2βI) with time constant τ. Over a phase Δt in which
-its field is frozen, P(s' = +1 | s) = p + ([s = +1] − p) e^(−Δt/τ): a lazy heat bath, whose law is the Boltzmann law
-whatever Δt is; only its mixing slows.
+A cell is a two-state process that relaxes towards P(+1) = σ(2βI) with time constant τ. Over a phase Δt in
+which its field is frozen, P(s' = +1 | s) = p + ([s = +1] − p) e^(−Δt/τ): a lazy heat bath, whose law is the
+Boltzmann law whatever Δt is; only its mixing slows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hardware_models.clocked import ClockedProgram, Timing, as_ising
 from hardware_models.effects import Effect, OffsetMismatch
 from pbits.mapping import GRID_RULES, Grid
 from pbits.models import EnergyModel
-from pbits.parameters import MachineSpec, PriceTable
+from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.substrate import Capabilities, Placement, Program, Substrate
 
@@ -64,12 +64,12 @@ class Array(Substrate):
         columns: int | None = None,
         cols: int | None = None,
         torus: bool = False,
-        phase_s: float | None = None,
+        phase_s: Figure | float | None = None,
         tau_s: float | None = None,
         max_coupling: float | None = None,
         offset_sigma_d2d: float = 0.0,
-        program_s: float | None = None,
-        read_s: float | None = None,
+        program_s: Figure | float | None = None,
+        read_s: Figure | float | None = None,
         prices: PriceTable | None = None,
         name: str = "Gibbs array",
         spec: MachineSpec | None = None,
@@ -77,23 +77,24 @@ class Array(Substrate):
         if columns is not None and cols is not None and columns != cols:
             raise ValueError(f"columns is {columns} and cols is {cols}; give one of them")
         width = columns if columns is not None else cols if cols is not None else rows
-        for label, seconds in (("phase_s", phase_s), ("tau_s", tau_s)):
+        phase_value = Figure.of(phase_s).value
+        for label, seconds in (("phase_s", phase_value), ("tau_s", tau_s)):
             if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
                 raise ValueError(f"{label} is {seconds}; it must be a positive number of seconds")
         if max_coupling is not None and not (math.isfinite(max_coupling) and max_coupling > 0):
             raise ValueError(f"max_coupling is {max_coupling}; a cap on β|J| must be positive and finite")
-        if tau_s is not None and phase_s is None:
+        if tau_s is not None and phase_value is None:
             raise ValueError("tau_s needs phase_s: how far a cell relaxes depends on their ratio")
-        persistence = 0.0 if tau_s is None or phase_s is None else math.exp(-phase_s / tau_s)
+        persistence = 0.0 if tau_s is None or phase_value is None else math.exp(-phase_value / tau_s)
         if persistence == 1.0:
             raise ValueError(
-                f"a phase of {phase_s} s is so short beside tau_s = {tau_s} s that no cell would ever move"
+                f"a phase of {phase_value} s is so short beside tau_s = {tau_s} s that no cell would ever move"
             )
         grid = Grid.named(rules, rows, width, torus)
         if not grid.two_coloured:
             raise ValueError(
-                f"the {grid.describe()} is not two-coloured by its checkerboard: every rule (a, b) needs a + b "
-                "odd, and a torus needs even sides"
+                f"the {grid.describe()} is not two-coloured by its checkerboard: every rule (a, b) needs "
+                "a + b odd, and a torus needs even sides"
             )
         self.name = name
         self.prices = prices
@@ -145,12 +146,12 @@ def from_spec(spec: MachineSpec) -> Array:
         rows=spec.integer("rows"),
         columns=spec.integer("columns"),
         torus=spec.flag("torus", default=False),
-        phase_s=spec.number("phase_time", "s", default=None),
+        phase_s=spec.figure("phase_time", "s"),
         tau_s=spec.number("tau_rng", "s", default=None),
         max_coupling=spec.number("max_coupling", "1", default=None),
         offset_sigma_d2d=spec.number("offset_sigma_d2d", "1", default=None) or 0.0,
-        program_s=spec.number("program_time", "s", default=None),
-        read_s=spec.number("read_time", "s", default=None),
+        program_s=spec.figure("program_time", "s"),
+        read_s=spec.figure("read_time", "s"),
         prices=spec.prices,
         name=spec.name,
         spec=spec,

@@ -26,7 +26,7 @@ from hardware_models.timeline import Work, play
 from pbits.kernels.philox import normals
 from pbits.models import EnergyModel, GaussianModel
 from pbits.models.base import read_only
-from pbits.parameters import MachineSpec, PriceTable
+from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
 from pbits.substrate import (
@@ -76,24 +76,22 @@ class Cells:
     adc_s : device seconds to convert one frame, all cells at once
     """
 
-    resistance_ohm: float | None = None
-    capacitance_f: float | None = None
+    resistance_ohm: Figure | float | None = None
+    capacitance_f: Figure | float | None = None
     noise_voltage_rms_v: float | None = None
-    word_s: float | None = None
-    adc_s: float | None = None
+    word_s: Figure | float | None = None
+    adc_s: Figure | float | None = None
 
     def __post_init__(self) -> None:
         for name in ("resistance_ohm", "capacitance_f", "noise_voltage_rms_v", "word_s", "adc_s"):
-            value = getattr(self, name)
+            value = Figure.of(getattr(self, name)).value
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
 
     @property
-    def time_constant_s(self) -> float | None:
-        """RC."""
-        if self.resistance_ohm is None or self.capacitance_f is None:
-            return None
-        return self.resistance_ohm * self.capacitance_f
+    def time_constant(self) -> Figure:
+        """RC, seconds."""
+        return Figure.of(self.resistance_ohm) * Figure.of(self.capacitance_f)
 
 
 class Circuit(Substrate):
@@ -151,11 +149,11 @@ class Circuit(Substrate):
         adc_bits: int | None = None,
         adc_range: float = 4.0,
         max_cells: int | None = None,
-        resistance_ohm: float | None = None,
-        capacitance_f: float | None = None,
+        resistance_ohm: Figure | float | None = None,
+        capacitance_f: Figure | float | None = None,
         noise_voltage_rms_v: float | None = None,
-        word_s: float | None = None,
-        adc_s: float | None = None,
+        word_s: Figure | float | None = None,
+        adc_s: Figure | float | None = None,
         prices: PriceTable | None = None,
         name: str = "Langevin circuit",
         spec: MachineSpec | None = None,
@@ -206,7 +204,7 @@ class Circuit(Substrate):
         if schedule is not None:
             if schedule.betas().min() == 0:
                 reasons.append("β = 0 needs infinitely strong noise; take every β above 0")
-            if schedule.step_s is not None and self._cells.time_constant_s is None:
+            if schedule.step_s is not None and self._cells.time_constant.value is None:
                 reasons.append(
                     "schedule.step_s is given, but the circuit's resistance or capacitance is not stated; "
                     "leave step_s out for steps of one slowest relaxation time"
@@ -284,7 +282,7 @@ class CircuitProgram(Program):
         self._error = float(np.abs(components - wanted).max())
         self.rates, self._modes = np.linalg.eigh(model.A)
         self.components = read_only(components / self._full_scale)
-        rc_s = cells.time_constant_s
+        rc_s = cells.time_constant.value
         self.time_constant_s = None if rc_s is None else rc_s * self._full_scale
         self.relaxation_s = None
         if self.time_constant_s is not None:
@@ -357,18 +355,16 @@ class CircuitProgram(Program):
         clip_fraction: float,
     ) -> Execution:
         n, chains = self._model.n, schedule.chains
-        # Readings per chain: every draw; every step where the run stops at a target energy.
-        frames = int((schedule.observed_steps() <= steps).sum())
-        if schedule.kind == "anneal" and schedule.stop_at is None:
-            frames = 1
+        frames = schedule.frames(steps)
         words, presets = n * n + n, n * chains if preset else 0
-        step_s = None if self.time_constant_s is None else duration * self.time_constant_s
         warmup = min(steps, schedule.n_warmup)
+        step = duration * self._full_scale * self._cells.time_constant
+        step_s = step.value
         timeline = play(
             [
                 Work(phase="programming", seconds=self._cells.word_s, repeat=words + presets),
-                Work(phase="warm-up", seconds=step_s, repeat=warmup * chains),
-                Work(phase="sampling", seconds=step_s, repeat=(steps - warmup) * chains),
+                Work(phase="warm-up", seconds=step, repeat=warmup * chains),
+                Work(phase="sampling", seconds=step, repeat=(steps - warmup) * chains),
                 Work(phase="read-out", seconds=self._cells.adc_s, repeat=frames * chains),
             ]
         )
@@ -381,8 +377,8 @@ class CircuitProgram(Program):
             counts["cell_second"] = n * steps * chains * step_s
         return Execution(
             counts=counts,
-            seconds={"active": timeline.device_time_s},
-            device_time_s=timeline.device_time_s,
+            seconds={"active": timeline.device_time},
+            device_time_s=timeline.device_time,
             phases=timeline.phases,
             notes=self._electrical_notes(float(schedule.beta))
             | {
@@ -403,12 +399,13 @@ class CircuitProgram(Program):
         """Scale, rates and component errors; volts and noise currents where the circuit states them."""
         cells = self._cells
         slowest, fastest = self.relaxation_s or (None, None)
-        siemens = None if cells.resistance_ohm is None else 1 / cells.resistance_ohm / self._full_scale
+        ohm, farad = (Figure.of(given).value for given in (cells.resistance_ohm, cells.capacitance_f))
+        siemens = None if ohm is None else 1 / ohm / self._full_scale
         volts = noise = None
         if cells.noise_voltage_rms_v is not None:
             volts = cells.noise_voltage_rms_v / math.sqrt(float(np.mean(1 / self.rates)) / beta)
-            if siemens is not None and cells.capacitance_f is not None:
-                noise = 2 * cells.capacitance_f * siemens * volts**2 / beta
+            if siemens is not None and farad is not None:
+                noise = 2 * farad * siemens * volts**2 / beta
         return {
             "coupling": self._bank.coupling,
             "conductance_per_unit_of_a_siemens": siemens,
@@ -439,11 +436,11 @@ def from_spec(spec: MachineSpec) -> Circuit:
         adc_bits=spec.integer("adc_bits", default=None),
         adc_range=spec.number("adc_range", "1", default=None) or 4.0,
         max_cells=spec.integer("max_cells", default=None),
-        resistance_ohm=spec.number("resistance", "ohm", default=None),
-        capacitance_f=spec.number("capacitance", "F", default=None),
+        resistance_ohm=spec.figure("resistance", "ohm"),
+        capacitance_f=spec.figure("capacitance", "F"),
         noise_voltage_rms_v=spec.number("noise_voltage_rms", "V", default=None),
-        word_s=spec.number("word_time", "s", default=None),
-        adc_s=spec.number("adc_time", "s", default=None),
+        word_s=spec.figure("word_time", "s"),
+        adc_s=spec.figure("adc_time", "s"),
         prices=spec.prices,
         name=spec.name,
         spec=spec,

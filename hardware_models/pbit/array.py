@@ -6,7 +6,7 @@ from hardware_models.clocked import UPDATES, ClockedProgram, Timing, as_ising
 from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch
 from pbits.mapping import GRID_RULES, Complete, FixedPoint, Grid, Topology
 from pbits.models import EnergyModel
-from pbits.parameters import MachineSpec, PriceTable
+from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.substrate import Capabilities, Placement, Program, Substrate
 
@@ -24,7 +24,7 @@ class Array(Substrate):
         How βJ and βh are stored; exact when absent. A machine with fixed point is programmed anew at each β.
     offset_sigma_d2d : float
         Device-to-device spread of each p-bit's input offset, in units of βI; drawn from `chip_seed`.
-    phase_s, program_s, read_s : float, optional
+    phase_s, program_s, read_s : Figure or float, optional
         Device seconds of a clock phase, of a programming, of a read-out; None where not stated.
     prices : PriceTable, optional
     name : str
@@ -51,9 +51,9 @@ class Array(Substrate):
         topology: Topology | None = None,
         number: FixedPoint | None = None,
         offset_sigma_d2d: float = 0.0,
-        phase_s: float | None = None,
-        program_s: float | None = None,
-        read_s: float | None = None,
+        phase_s: Figure | float | None = None,
+        program_s: Figure | float | None = None,
+        read_s: Figure | float | None = None,
         prices: PriceTable | None = None,
         name: str = "p-bit array",
         spec: MachineSpec | None = None,
@@ -114,16 +114,14 @@ def from_spec(spec: MachineSpec) -> Array:
         number = FixedPoint(
             total_bits=spec.integer("total_bits", default=None), fraction_bits=spec.integer("fraction_bits")
         )
-    clock_hz = spec.number("clock", "Hz", default=None)
-    cycles = spec.number("cycles_per_phase", "1", default=None)
     return Array(
         update=spec.text("update", choices=UPDATES),
         topology=topology,
         number=number,
         offset_sigma_d2d=spec.number("offset_sigma_d2d", "1", default=None) or 0.0,
-        phase_s=None if clock_hz is None or cycles is None else cycles / clock_hz,
-        program_s=spec.number("program_time", "s", default=None),
-        read_s=spec.number("read_time", "s", default=None),
+        phase_s=spec.figure("cycles_per_phase", "1") / spec.figure("clock", "Hz"),
+        program_s=spec.figure("program_time", "s"),
+        read_s=spec.figure("read_time", "s"),
         prices=spec.prices,
         name=spec.name,
         spec=spec,

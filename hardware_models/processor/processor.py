@@ -32,7 +32,7 @@ from hardware_models.clocked import scan_of
 from hardware_models.timeline import Work, play
 from pbits.kernels.philox import normals
 from pbits.models import EnergyModel, GaussianModel, IsingModel
-from pbits.parameters import MachineSpec, PriceTable
+from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
@@ -64,13 +64,14 @@ class Published:
         Bits of a coupling, sign included: 1 stands for ±J.
     """
 
-    updates_per_s: float
+    updates_per_s: Figure | float
     degree: int
     coupling_bits: int
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.updates_per_s) and self.updates_per_s > 0):
-            raise ValueError(f"updates_per_s is {self.updates_per_s}; it must be positive and finite")
+        rate = Figure.of(self.updates_per_s).value
+        if rate is None or not (math.isfinite(rate) and rate > 0):
+            raise ValueError(f"updates_per_s is {rate}; it must be positive and finite")
         if self.degree < 1 or self.coupling_bits < 1:
             raise ValueError("degree and coupling_bits must be at least 1")
 
@@ -97,20 +98,24 @@ class Published:
 class Roofline:
     """seconds = max(flops/peak, bytes/bandwidth) + phases × phase_s; None where one is not stated."""
 
-    flop_per_s: float | None = None
-    byte_per_s: float | None = None
-    phase_s: float | None = None
+    flop_per_s: Figure | float | None = None
+    byte_per_s: Figure | float | None = None
+    phase_s: Figure | float | None = None
 
     def __post_init__(self) -> None:
         for name in ("flop_per_s", "byte_per_s", "phase_s"):
-            value = getattr(self, name)
+            value = Figure.of(getattr(self, name)).value
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
 
-    def seconds(self, flops: float, moved_bytes: float, phases: int) -> float | None:
-        if self.flop_per_s is None or self.byte_per_s is None or self.phase_s is None:
-            return None
-        return max(flops / self.flop_per_s, moved_bytes / self.byte_per_s) + phases * self.phase_s
+    def seconds(self, flops: float, moved_bytes: float, phases: int) -> Figure:
+        computing = flops / Figure.of(self.flop_per_s)
+        moving = moved_bytes / Figure.of(self.byte_per_s)
+        return computing.at_least(moving) + self.waiting(phases)
+
+    def waiting(self, phases: int) -> Figure:
+        """Seconds of `phases` synchronisations."""
+        return phases * Figure.of(self.phase_s)
 
 
 class Processor(Substrate):
@@ -119,9 +124,9 @@ class Processor(Substrate):
     Parameters
     ----------
     kind : {"gpu", "cpu"}
-    flop_per_s, byte_per_s : float, optional
+    flop_per_s, byte_per_s : Figure or float, optional
         Peak single-precision operations and bytes of memory traffic per second.
-    phase_s : float, optional
+    phase_s : Figure or float, optional
         Seconds to synchronise the whole processor between two dependent steps: the colour phases of a sweep,
         or factorising and drawing.
     memory_bytes : float, optional
@@ -156,9 +161,9 @@ class Processor(Substrate):
         self,
         *,
         kind: str = "gpu",
-        flop_per_s: float | None = None,
-        byte_per_s: float | None = None,
-        phase_s: float | None = None,
+        flop_per_s: Figure | float | None = None,
+        byte_per_s: Figure | float | None = None,
+        phase_s: Figure | float | None = None,
         memory_bytes: float | None = None,
         published: Published | None = None,
         tdp_w: float | None = None,
@@ -274,8 +279,10 @@ class GibbsProgram(Program):
         refused = published.refusals(self._model, len(self._clamp))
         if refused:
             return {"published": None, "published_refused": refused}
-        least = phases * (self._roofline.phase_s or 0.0)
-        return {"published": max(updates / published.updates_per_s, least), "published_refused": []}
+        rate = updates / Figure.of(published.updates_per_s)
+        least = self._roofline.waiting(phases)
+        time = rate if least.value is None else rate.at_least(least)
+        return {"published": time, "published_refused": []}
 
 
 class CholeskyProgram(Program):
@@ -335,15 +342,16 @@ class CholeskyProgram(Program):
 
 def _execution(counts: dict[str, float], tiers: dict[str, Any], notes: dict[str, Any]) -> Execution:
     """The account of a run, timed by the fastest tier that applies."""
-    known = {name: tiers[name] for name in ("roofline", "published") if tiers.get(name) is not None}
+    times = {name: Figure.of(tiers.get(name)) for name in ("roofline", "published")}
+    known = {name: time.value for name, time in times.items() if time.value is not None}
     tier = min(known, key=lambda name: known[name], default=None)
-    timeline = play([Work(phase="sampling", seconds=None if tier is None else known[tier])])
+    timeline = play([Work(phase="sampling", seconds=None if tier is None else times[tier])])
     return Execution(
         counts=counts,
-        seconds={"active": timeline.device_time_s},
-        device_time_s=timeline.device_time_s,
+        seconds={"active": timeline.device_time},
+        device_time_s=timeline.device_time,
         phases=timeline.phases,
-        notes=notes | {"tiers": tiers, "tier": tier},
+        notes=notes | {"tiers": tiers | {name: times[name].value for name in times if name in tiers}, "tier": tier},
     )
 
 
@@ -356,17 +364,17 @@ _KEYS = (
 def from_spec(spec: MachineSpec) -> Processor:
     """A processor from a catalogue entry; a published rate counts only with the work it was published for."""
     spec.reject_unknown(_KEYS)
-    rate = spec.number("published_updates_per_s", "1/s", default=None)
+    rate = spec.figure("published_updates_per_s", "1/s")
     degree = spec.integer("published_degree", default=None)
     bits = spec.integer("published_coupling_bits", default=None)
     published = None
-    if rate is not None and degree is not None and bits is not None:
+    if rate.value is not None and degree is not None and bits is not None:
         published = Published(updates_per_s=rate, degree=degree, coupling_bits=bits)
     return Processor(
         kind=spec.text("kind", choices=KINDS),
-        flop_per_s=spec.number("peak_flops", "FLOP/s", default=None),
-        byte_per_s=spec.number("memory_bandwidth", "B/s", default=None),
-        phase_s=spec.number("phase_time", "s", default=None),
+        flop_per_s=spec.figure("peak_flops", "FLOP/s"),
+        byte_per_s=spec.figure("memory_bandwidth", "B/s"),
+        phase_s=spec.figure("phase_time", "s"),
         memory_bytes=spec.number("memory_bytes", "B", default=None),
         published=published,
         tdp_w=spec.number("tdp", "W", default=None),

@@ -15,7 +15,7 @@ def threads() -> int:
     """Worker threads: PBITS_THREADS where it is set, else every processor this process may use."""
     wanted = os.environ.get("PBITS_THREADS")
     if wanted is not None:
-        if not wanted.isdigit() or int(wanted) < 1:
+        if not wanted.isdecimal() or int(wanted) < 1:
             raise ValueError(f"PBITS_THREADS is {wanted!r}; it must be a whole number of at least 1")
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

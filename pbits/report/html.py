@@ -74,6 +74,11 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
         "pictures": list(_pictures(ran, anchor)),
         "charts": list(_charts(document, ran, costs, anchor)),
         "laws": list(_laws(ran, anchor)),
+        "errors": [
+            (row["machine"], row["distance"])
+            for _, row in ran
+            if row["distance"] and row["distance"].get("mapping") is not None
+        ],
         "embeddings": [
             (row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")
         ],

@@ -264,7 +264,7 @@ def _svg(figure: Figure, key: str, description: str) -> str:
     # The salt keeps ids the same from one time to the next, and different between the figures of a page.
     with matplotlib.rc_context({"svg.hashsalt": key}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", transparent=True)
     body = buffer.getvalue()
     body = body[body.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)

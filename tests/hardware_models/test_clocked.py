@@ -188,7 +188,7 @@ def test_a_colour_class_holds_no_neighbours():
 
 
 def test_beta_is_followed_step_by_step():
-    # A free p-bit in a field follows tanh(βh) at each sweep of the anneal, so its path shows which β was used.
+    # A free p-bit in a field follows tanh(βh) at each sweep of the anneal, so its path shows each β.
     model = pbits.IsingModel(np.zeros((1, 1)), [1.0])
     schedule = pbits.Schedule.anneal(sweeps=4, beta_start=0.1, beta_stop=2.0, shape="linear", chains=40_000)
     run = pbits.run(model, Array(), schedule, seed=2)

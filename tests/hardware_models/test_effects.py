@@ -15,9 +15,11 @@ TRIANGLE = pbits.IsingModel.from_edges(3, [(0, 1), (0, 2), (1, 2)], [0.3, -0.8, 
 
 def offsets(n, chip_seed=3, sigma=0.4, cells=None, beta=1.0):
     """δ of the cells, as the effect shows it on n free p-bits."""
-    model = pbits.IsingModel(np.zeros((n, n)))
+    model = pbits.IsingModel.from_edges(n, np.empty((0, 2), dtype=int), [])
     cells = np.arange(n) if cells is None else np.array(cells)
-    held, _ = OffsetMismatch(sigma_d2d=sigma).realise(model, beta, cells, Streams(seed=0, chip_seed=chip_seed))
+    held, _ = OffsetMismatch(sigma_d2d=sigma).realise(
+        model, beta, cells, Streams(seed=0, chip_seed=chip_seed)
+    )
     return beta * held.h
 
 

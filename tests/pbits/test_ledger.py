@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbits.ledger import price
-from pbits.parameters import Evidence, Included, Parameter, PriceTable, Uplift
+from pbits.parameters import Evidence, Figure, Included, Parameter, PriceTable, Uplift
 
 
 @dataclass
@@ -23,6 +23,14 @@ class FakeRun:
     n_samples: int = 8
     machine: str = "toy"
     hits: tuple = (0, 4)
+
+    @property
+    def power_times(self):
+        return {state: Figure.of(seconds) for state, seconds in self.seconds.items()}
+
+    @property
+    def device_time(self):
+        return Figure.of(self.device_time_s)
 
     def success_fraction(self, target=None, *, objective=None):
         return self.hits

@@ -46,9 +46,7 @@ def test_phased_sweeps_equal_the_twin(phases, persistence):
     posed, betas = model(), np.linspace(0.2, 1.5, 60)
     fast, slow = start(9, 6), start(9, 6)
     toggles = phased(fast, posed, phases, betas, persistence, chain0=8, step0=3)
-    expected = twins.sweep_phases(
-        slow, posed, phases, betas, KEY, persistence=persistence, chain0=8, step0=3
-    )
+    expected = twins.sweep_phases(slow, posed, phases, betas, KEY, persistence=persistence, chain0=8, step0=3)
     assert np.array_equal(fast, slow)
     assert toggles == expected
 

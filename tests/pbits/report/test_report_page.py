@@ -41,9 +41,9 @@ class Outline(HTMLParser):
         self.text.append(data)
 
 
-@pytest.fixture(name="page")
-def both_on_a_page(anneal, sampling):
-    return report.to_html([anneal, sampling], title="Two <problems>")
+@pytest.fixture(name="page", scope="module")
+def both_on_a_page(originals):
+    return report.to_html(originals, title="Two <problems>")
 
 
 def outline_of(page):
@@ -115,6 +115,11 @@ def test_every_ledger_line_and_its_source_is_there(page):
 
 def test_distance_captions_name_the_noise_floor(page):
     assert "total variation to the exact law of the model as posed: 0.41 (chance 0.01)" in page
+
+
+def test_the_three_errors_are_three_numbers(page):
+    text = " ".join(" ".join(outline_of(page).text).split())
+    assert "chip-a 0.0123 0 0.00777 0.41 0.01" in text
 
 
 def test_pages_of_refusals_only_and_of_nothing_render(anneal):
