@@ -87,4 +87,4 @@ class OffsetMismatch:
             )
         of_chip = streams.generator(Stream.CHIP, "OffsetMismatch").standard_normal(int(cells.max()) + 1)
         offsets = self.sigma_d2d * of_chip[cells]
-        return IsingModel(model.J, model.h + offsets / beta, model.offset), {}
+        return IsingModel(model.csr, model.h + offsets / beta, model.offset), {}

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 #: What `pbits compare` takes when no machine is named, by what the model's sites hold.
 DEFAULT_MACHINES = {
-    "spin": ("ideal", "fpga-all-to-all", "embedded:extropic-z1", "gpu-h100-sxm", "cpu-epyc-9654"),
+    "spin": (
+        *("ideal", "fpga-all-to-all", "embedded:extropic-z1", "embedded:gibbs-g12-illustrative"),
+        *("gpu-h100-sxm", "cpu-epyc-9654"),
+    ),
     "real": ("langevin-rc-illustrative", "gpu-h100-sxm", "cpu-epyc-9654"),
 }
 
@@ -229,6 +232,7 @@ def compare(
     import pbits
     from pbits import report
     from pbits.parameters import check_boundary
+    from pbits.streams import fresh_seed
 
     wanted: dict[Path, Callable[[Sequence[dict[str, Any]]], str]] = {output: report.to_html}
     for asked, suffix, render in (
@@ -248,6 +252,9 @@ def compare(
     uplifts = _uplifts(uplift or [])
     for name in machine or []:
         pbits.load(name)
+    if seed is None:
+        # The main job is the same for everyone; else one seed serves all problems of a call.
+        seed = fresh_seed() if problems else 1
     posed = [pbits.problems.read(name) for name in problems or pbits.problems.EXAMPLES]
     schedules = [
         _schedule(
@@ -284,6 +291,7 @@ def compare(
         report.write_text(path, text)
     for document in documents:
         console.print(f"\n{document['verdict']}")
+    console.print(f"\n{report.summary(documents)}", style="bold")
     console.print(f"\nWritten: {', '.join(map(str, texts))}")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +13,11 @@ import numpy as np
 
 from pbits import report
 from pbits.diagnostics import Diagnosis, diagnose
-from pbits.ledger import EnergyLedger, price
 from pbits.errors import histogram, law_table
+from pbits.ledger import EnergyLedger, price
 from pbits.models import EnergyModel
 from pbits.parameters import BOUNDARIES, Evidence, Uplift
+from pbits.plain import plain
 from pbits.problems.base import Problem
 from pbits.reference import exact
 from pbits.result import Run
@@ -206,11 +205,10 @@ class Comparison:
         ), ""
 
     def _missing(self, a: str, b: str) -> str:
-        stated = [
-            f"{name} at the {prices.boundary}" if (prices := self.runs[name].prices) else f"{name} nowhere"
-            for name in (a, b)
-        ]
-        return f"prices are stated for {' and '.join(stated)}, and no complete uplift joins them"
+        where = " and ".join(
+            f"{name} at the {prices.boundary}" for name in (a, b) if (prices := self.runs[name].prices) is not None
+        )
+        return f"prices are stated for {where or 'neither'}, and no complete uplift joins them"
 
     def verdict(self) -> str:
         """What was found and how sure that is, in one sentence."""
@@ -262,8 +260,9 @@ class Comparison:
         evidence = best.evidence.value if best.evidence else "unknown"
         sure = "the stated ranges agree on who wins" if best.high < 1 else "the stated ranges do not exclude 1"
         return (
-            f"{a} needs {1 / best:.3g} times fewer {best.metric} than {b} at the {best.boundary} boundary "
-            f"(range {1 / best.high:.2g} to {1 / best.low:.2g}; {sure}; weakest evidence: {evidence})"
+            f"{a} needs {report.times(1 / best)} times fewer {best.metric} than {b} at the {best.boundary} "
+            f"boundary (range {report.times(1 / best.high)} to {report.times(1 / best.low)}; {sure}; weakest "
+            f"evidence: {evidence})"
         )
 
     def _distance(self, row: Row) -> dict[str, Any] | None:
@@ -293,7 +292,7 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """The whole comparison as JSON-ready values: the one document every report is made from."""
         schedule = {key: value for key, value in self.schedule.to_dict().items() if value is not None}
-        return report.plain(
+        return plain(
             {
                 "schema": SCHEMA,
                 "title": self.name,
@@ -368,6 +367,7 @@ class Comparison:
         entry["wall_time_s"] = one.wall_time_s
         entry["counts"] = dict(one.counts)
         entry["notes"] = one.record["notes"]
+        entry["sources"] = one.record["machine"]["sources"]
         entry["unchecked"] = one.record["machine"]["unchecked"]
         entry["catalogue_date"] = one.record["machine"]["catalogue_date"]
         entry["joules"] = {
@@ -406,7 +406,7 @@ class Comparison:
         return ratios
 
     def to_json(self, path: str | os.PathLike[str]) -> Path:
-        """Write the comparison as JSON (schema `pbits-comparison/1`)."""
+        """Write the comparison as JSON: a `pbits-report/1` file that holds one `pbits-comparison/1` document."""
         return report.write_text(path, report.to_json([self.to_dict()]))
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
@@ -415,11 +415,7 @@ class Comparison:
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write one row per machine."""
-        buffer = io.StringIO()
-        table = csv.DictWriter(buffer, fieldnames=list(report.COLUMNS), lineterminator="\n")
-        table.writeheader()
-        table.writerows(report.flat_rows(self.to_dict()))
-        return report.write_text(path, buffer.getvalue())
+        return report.write_text(path, report.to_csv([self.to_dict()]))
 
     def to_markdown(self) -> str:
         """The table of machines in GitHub's Markdown."""
@@ -573,7 +569,8 @@ def _goal(problem: Problem | None, runs: Sequence[Run], goal: float | None) -> f
 
 def _relative(ledger: EnergyLedger) -> tuple[float, float]:
     """The ends of a ledger's interval, as fractions of its total."""
-    assert ledger.joules is not None and ledger.interval is not None
+    assert ledger.joules is not None
+    assert ledger.interval is not None
     if ledger.joules == 0:
         return 1.0, 1.0
     return ledger.interval[0] / ledger.joules, ledger.interval[1] / ledger.joules

@@ -15,7 +15,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pbits.parameters import BOUNDARIES, Evidence, Figure, Included, Parameter, PriceTable, Uplift, check_boundary
+from pbits.parameters import (
+    BOUNDARIES,
+    Evidence,
+    Figure,
+    Included,
+    Parameter,
+    PriceTable,
+    Uplift,
+    check_boundary,
+)
 
 if TYPE_CHECKING:
     from pbits.result import Run

@@ -270,6 +270,7 @@ class Substrate(ABC):
             "title": spec.title if spec else self.name,
             "physics": spec.physics if spec else type(self).__module__,
             "catalogue_date": spec.date if spec else None,
+            "sources": {key: vars(source) for key, source in spec.sources.items()} if spec else {},
             "unchecked": list(self.capabilities.unchecked),
         }
 

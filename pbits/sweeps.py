@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +146,7 @@ def _plateaus(betas: NDArray[np.float64], start: int, stop: int) -> list[tuple[i
         return []
     changes = start + 1 + np.flatnonzero(np.diff(betas[start:stop]))
     edges = [start, *changes.tolist(), stop]
-    return list(zip(edges[:-1], edges[1:]))
+    return list(pairwise(edges))
 
 
 def _phased(scan: Scan, streams: Streams) -> Callable[..., int]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pbits.report.document import check_writable, from_json, plain, to_json, write_text
-from pbits.report.quantities import number, si
+from pbits.report.document import check_writable, from_json, to_json, write_text
+from pbits.report.quantities import number, si, times
+from pbits.report.summary import summary
 from pbits.report.tables import COLUMNS, flat_rows, to_csv, to_latex, to_markdown
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ __all__ = [
     "flat_rows",
     "from_json",
     "number",
-    "plain",
     "si",
+    "summary",
+    "times",
     "to_csv",
     "to_html",
     "to_json",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pbits.report import plots
 from pbits.report.costs import Cost, cost, distance_text, gaps, schedule_text
 from pbits.report.quantities import NONE, number, percent, si, words
+from pbits.report.summary import summary
 from pbits.report.tables import cells, headings
 
 _PICTURES = {"tour": plots.tour, "images": plots.images, "estimate": plots.estimate}
@@ -33,7 +34,9 @@ def to_html(documents: Sequence[Mapping[str, Any]], title: str = "One problem, s
     """
     bibliography = _bibliography(documents)
     sections = [_section(document, f"c{k}") for k, document in enumerate(documents, start=1)]
-    return _template().render(title=title, sections=sections, bibliography=bibliography)
+    return _template().render(
+        title=title, summary=summary(documents), sections=sections, bibliography=bibliography
+    )
 
 
 @cache
@@ -178,7 +181,7 @@ def _charts(
         yield {
             "svg": Markup(plots.joules(priced, document["metric"], f"{anchor}-joules")),
             "title": document["metric"].capitalize(),
-            "caption": "Whiskers: all prices at the low and at the high end of their ranges, the widest "
+            "caption": "Whiskers: all prices and times at the low and at the high end of their ranges, the widest "
             "these allow. Under each name, the boundary. Figures at different boundaries do not compare.",
         }
     spent = [(row["machine"], row["phases"], row["device_time_s"]) for _, row in ran if row["phases"]]

@@ -53,6 +53,17 @@ def number(value: float | None) -> str:
     return f"{float(mantissa):g} × 10{str(int(exponent)).translate(_RAISED)}"
 
 
+def times(factor: float) -> str:
+    """A ratio: three significant digits however large.
+
+    Examples
+    --------
+    >>> times(2518.4), times(53646.2), times(0.00652)
+    ('2,520', '53,600', '0.00652')
+    """
+    return number(float(f"{factor:.3g}"))
+
+
 def percent(share: float | None) -> str:
     """A share as a percentage; "—" for None.
 

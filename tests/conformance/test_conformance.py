@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import pbits
 from pbits import testing
-from pbits.substrate import Law, Program, Substrate
+from pbits.substrate import Program, Substrate
 
 MACHINES = pbits.available()
 

@@ -101,7 +101,7 @@ def test_the_array_holds_the_rounded_model_and_samples_it():
 
 def test_what_is_held_depends_on_beta_and_a_step_is_a_step_of_beta_j():
     at = program(Array(number=FixedPoint(fraction_bits=1)), TRIANGLE)
-    np.testing.assert_allclose(at.realised(2.0).edges()[2], -1.0 / 2)  # −1.2 → −1
+    np.testing.assert_allclose(at.realised(4.0).edges()[2], -2.5 / 4)  # −2.4 → −2.5
     np.testing.assert_allclose(at.realised(1.0).edges()[2], -0.5)  # and back: −0.6 → −0.5
     assert at.law(2.0).model.fingerprint() == at.realised(2.0).fingerprint()
 

@@ -1,32 +1,17 @@
 """Documents on disk: exact round trips, atomic writing, and refusals that say what was expected."""
 
 import json
-import math
 import os
 import stat
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pbits import report
 from pbits.report.quantities import number, si
-
-
-def test_plain_turns_everything_into_json_values():
-    given_ = {
-        1: np.arange(4, dtype=np.int8).reshape(2, 2),
-        "x": (np.float64(np.nan), math.inf, np.bool_(True)),
-    }
-    assert report.plain(given_) == {"1": [[0, 1], [2, 3]], "x": [None, None, True]}
-
-
-def test_plain_refuses_what_has_no_counterpart():
-    with pytest.raises(TypeError, match="set has no counterpart"):
-        report.plain({"a": {1, 2}})
 
 
 def test_round_trip_is_exact_and_canonical(anneal, sampling, tmp_path):

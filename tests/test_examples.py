@@ -1,0 +1,48 @@
+"""The examples run as a reader would run them: as scripts, from any folder, with warnings as errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def output_of(name, folder):
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tested():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"first_comparison", "two_pbits"}
+
+
+def test_two_pbits(tmp_path):
+    lines = output_of("two_pbits", tmp_path).splitlines()
+    rows = [line.split() for line in lines[1:5]]
+    exact, ideal, few = ([float(row[column]) for row in rows] for column in (2, 3, 4))
+    for shares in (exact, ideal, few):
+        assert sum(shares) == pytest.approx(1, abs=5e-4)
+    # 80,000 draws: 0.02 is nine standard errors away, and rounding to half steps moves more than that.
+    assert max(abs(a - b) for a, b in zip(exact, ideal)) < 0.02
+    assert max(abs(a - b) for a, b in zip(exact, few)) > 0.05
+    assert lines[5].startswith("ideal: mapping error 0.0000")
+
+
+def test_first_comparison(tmp_path):
+    printed = output_of("first_comparison", tmp_path)
+    assert "extropic-z1 refused: a site has" in printed
+    assert "ideal has no total" in printed
+    page = (tmp_path / "first_comparison.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert "round trip through nine capitals" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["first_comparison.html"]
+
+
+@pytest.mark.parametrize("name", ["first_comparison", "two_pbits"])
+def test_an_example_fits_on_a_page(name):
+    assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 40
