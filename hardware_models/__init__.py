@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from functools import partial
+
+# A module of this package becomes a name here, so what this file uses must not bear a module's name.
+from functools import partial as _partial
 from pathlib import Path
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -27,7 +29,7 @@ def substrates():
             machines |= getattr(found, "machines", dict)()
     for path in sorted(CATALOGUE.glob("*.toml")):
         if path.stem != "sources":
-            machines[path.stem] = partial(_from_catalogue, path, build)
+            machines[path.stem] = _partial(_from_catalogue, path, build)
     return Listing(machines=machines, physics=physics)
 
 

@@ -125,21 +125,15 @@ class ClockedProgram(Program):
             clamp=self._placement.clamp,
         )
 
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
-        tally = heat_bath(
-            self.realised, self._scan, schedule, streams, initial, observe, self._placement.clamp
-        )
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
+        tally = heat_bath(self.realised, self._scan, schedule, streams, initial, observe, self._placement.clamp)
         free = np.setdiff1d(np.arange(self._model.n), list(self._placement.clamp))
         programmings = self._programmings(schedule, tally.steps)
         batches = -(-schedule.chains // self._copies)
         frames = schedule.frames(tally.steps)
         # A machine that was programmed once serves every batch; one that stores βJ starts each batch over.
         rewrites = programmings > 1
-        moves = (
-            len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
-        )
+        moves = len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
         timing = self._timing
         timeline = play(
             [

@@ -43,9 +43,7 @@ class FixedPointCouplings:
         i, j, w = model.edges()
         couplings, of_couplings = self.number.round(beta * w)
         fields, of_fields = self.number.round(beta * model.h)
-        rounded = IsingModel.from_edges(
-            model.n, np.column_stack([i, j]), couplings / beta, fields / beta, model.offset
-        )
+        rounded = IsingModel.from_edges(model.n, np.column_stack([i, j]), couplings / beta, fields / beta, model.offset)
         report = of_couplings + of_fields
         return rounded, {
             "fixed_point": {

@@ -5,8 +5,9 @@ One SimPy event per block of work, never per p-bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import simpy
 
@@ -47,7 +48,7 @@ def play(works: Iterable[Work]) -> Timeline:
     environment = simpy.Environment()
     spent: dict[str, Figure] = {}
 
-    def machine() -> Iterator[simpy.Event]:
+    def machine() -> Generator[simpy.Event, Any, None]:
         for work in works:
             if work.repeat == 0:
                 continue

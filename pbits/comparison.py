@@ -157,7 +157,7 @@ class Comparison:
             return None
         return ledger.per_solution(**self._target())
 
-    def _target(self) -> dict[str, float | None]:
+    def _target(self) -> dict[str, Any]:
         return {"target" if self.problem is None else "objective": self.goal}
 
     def ratio(self, a: str, b: str) -> Ratio | None:

@@ -7,6 +7,7 @@ that stationary law. Each is a distance between laws over the sites of the posed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,22 +53,29 @@ class Errors:
 def law_table(law: Law, n: int) -> NDArray[np.float64]:
     """Probabilities (2ⁿ,) that a law of spins gives to the states of the n posed sites, in the order of `exact`."""
     assert isinstance(law.model, IsingModel)
-    if law.kind == "boltzmann":
-        held = exact(law.model, law.beta, law.clamp)
-        states, probabilities = held.states, held.probabilities
-    else:
-        states = exact(law.model, law.beta).states
-        probabilities = stationary(transition(law.model, beta=law.beta, **law.rule))
+    held = exact(law.model, law.beta, law.clamp)
+    states, probabilities = held.states, held.probabilities
     assert states is not None
+    if law.kind == "stationary":
+        probabilities = stationary(transition(_free_part(law.model, law.clamp), beta=law.beta, **law.rule))
     if law.readout is not None:
         states = law.readout(states)
-    return np.bincount(_code(states), weights=probabilities, minlength=2**n)
+    return np.asarray(np.bincount(_code(states), weights=probabilities, minlength=2**n), dtype=np.float64)
+
+
+def _free_part(model: IsingModel, clamp: Mapping[int, float]) -> IsingModel:
+    """The model of the free sites, in order, with the clamped ones turned into fields."""
+    held = np.array(sorted(clamp), dtype=np.int64)
+    free = np.setdiff1d(np.arange(model.n), held)
+    J = model.csr.toarray()
+    pull = J[np.ix_(free, held)] @ np.array([clamp[int(site)] for site in held])
+    return IsingModel(J[np.ix_(free, free)], model.h[free] + pull)
 
 
 def histogram(states: NDArray) -> NDArray[np.float64]:
     """Shares (2ⁿ,) of spin states (…, n), in the order of `exact`."""
     flat = states.reshape(-1, states.shape[-1])
-    return np.bincount(_code(flat), minlength=2 ** flat.shape[1]) / len(flat)
+    return np.asarray(np.bincount(_code(flat), minlength=2 ** flat.shape[1]) / len(flat), dtype=np.float64)
 
 
 def _code(spins: NDArray) -> NDArray[np.int64]:

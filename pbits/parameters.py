@@ -315,10 +315,14 @@ class Figure:
         other = Figure.of(other)
         weakest = Evidence.weakest(grade for grade in (self.evidence, other.evidence) if grade is not None)
         ends = (other.high, other.low) if falls else (other.low, other.high)
-        pairs = ((self.value, other.value), (self.low, ends[0]), (self.high, ends[1]))
-        if any(a is None or b is None for a, b in pairs):
-            return Figure(None, None, None, None)
-        return Figure(*(join(a, b) for a, b in pairs), weakest)  # pyright: ignore[reportArgumentType]
+
+        def joined(a: float | None, b: float | None) -> float | None:
+            return None if a is None or b is None else join(a, b)
+
+        value = joined(self.value, other.value)
+        return Figure(
+            value, joined(self.low, ends[0]), joined(self.high, ends[1]), None if value is None else weakest
+        )
 
     def __add__(self, other: Figure | float) -> Figure:
         return self._with(other, lambda a, b: a + b, falls=False)

@@ -210,7 +210,7 @@ class Run:
             "models": {"model": type(self.model).__name__, "realised": type(self.realised).__name__},
             "record": self.record,
         }
-        arrays["header"] = np.array(json.dumps(plain(header), sort_keys=True, default=repr))
+        arrays["header"] = np.array(json.dumps(plain(header), default=repr))
         # Opened by name and not by tempfile, whose files only their owner may read.
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
@@ -235,7 +235,7 @@ class Run:
         if not source.exists():
             raise ValueError(f"{source}: no such file")
         try:
-            with np.load(source, allow_pickle=False) as archive:
+            with source.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: read_only(archive[name]) for name in archive.files}
             header = json.loads(str(arrays.pop("header")))
             schema = header["schema"]

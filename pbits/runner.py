@@ -182,7 +182,8 @@ def suggested_schedule(
     """
     span = problem.beta_range() if isinstance(problem, Problem) else None
     if span is None or {"n_samples", "n_warmup", "steps_per_sample", "beta"} & set(wanted):
-        return Schedule(**({"n_samples": 2000, "n_warmup": 200, "chains": 16} | wanted))
+        defaults: dict[str, Any] = {"n_samples": 2000, "n_warmup": 200, "chains": 16}
+        return Schedule(**(defaults | wanted))
     if isinstance(problem, Problem) and problem.initial_state() is not None:
         sweeps = 300 if isinstance(machine, Embedded) else 20
         defaults = {"sweeps": sweeps, "beta_start": span[1], "levels": 1}
@@ -210,9 +211,9 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
         raise ValueError(
             f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})"
         )
-    # The energy refuses what a spin or a category cannot hold.
-    if not np.isfinite(model.energy(start)).all():
+    if model.domain == "real" and not np.isfinite(start).all():
         raise ValueError("initial holds a number that is not finite")
+    model.energy(start)  # refuses what a spin or a category cannot hold
     return start.astype(_DTYPES[model.domain])
 
 

@@ -101,9 +101,7 @@ class Array(Substrate):
         self.spec = spec
         self._timing = Timing(phase_s=phase_s, program_s=program_s, read_s=read_s)
         self._persistence = persistence
-        self._effects: tuple[Effect, ...] = (
-            (OffsetMismatch(sigma_d2d=offset_sigma_d2d),) if offset_sigma_d2d else ()
-        )
+        self._effects: tuple[Effect, ...] = (OffsetMismatch(sigma_d2d=offset_sigma_d2d),) if offset_sigma_d2d else ()
         unchecked = ["row-sum bound Σ 4β|J| ≤ V_dd/V_s: voltages not stated"]
         if max_coupling is None:
             unchecked.append("cap on β|J|: not stated")

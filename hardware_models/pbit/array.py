@@ -72,9 +72,7 @@ class Array(Substrate):
         if offset_sigma_d2d:
             effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
         self._effects = tuple(effects)
-        self.capabilities = Capabilities(
-            domains=frozenset({"spin"}), topology=topology, stores_beta=number is not None
-        )
+        self.capabilities = Capabilities(domains=frozenset({"spin"}), topology=topology, stores_beta=number is not None)
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         topology = self.capabilities.topology

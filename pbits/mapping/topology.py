@@ -32,8 +32,13 @@ in a withdrawn transcript of that paper: treat them as assumed. Z1: Extropic's p
 class Topology(ABC):
     """The wiring of a machine."""
 
-    n_sites: int
-    max_degree: int
+    @property
+    @abstractmethod
+    def n_sites(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def max_degree(self) -> int: ...
 
     @abstractmethod
     def place(self, model: IsingModel) -> NDArray[np.int64] | None:
@@ -58,13 +63,17 @@ class Topology(ABC):
 
 @dataclass(frozen=True)
 class Complete(Topology):
-    """Every site wired to every other."""
+    """Every site wired to every other, `size` of them."""
 
-    n_sites: int
+    size: int
 
     @property
-    def max_degree(self) -> int:  # type: ignore[override]
-        return self.n_sites - 1
+    def n_sites(self) -> int:
+        return self.size
+
+    @property
+    def max_degree(self) -> int:
+        return self.size - 1
 
     def place(self, model: IsingModel) -> NDArray[np.int64] | None:
         return np.arange(model.n) if model.n <= self.n_sites else None
@@ -124,11 +133,11 @@ class Grid(Topology):
         return cls(rows, columns, steps, torus)
 
     @property
-    def n_sites(self) -> int:  # type: ignore[override]
+    def n_sites(self) -> int:
         return self.rows * self.columns
 
     @property
-    def max_degree(self) -> int:  # type: ignore[override]
+    def max_degree(self) -> int:
         return len(self.steps)
 
     @cached_property
@@ -174,8 +183,9 @@ class Grid(Topology):
             inside = (r >= 0) & (r < self.rows) & (c >= 0) & (c < self.columns)
             other = r[inside] * self.columns + c[inside]
             pairs.append(np.column_stack([cells[inside], other]))
-        both = np.sort(np.concatenate(pairs), axis=1)
-        return np.unique(both[both[:, 0] != both[:, 1]], axis=0)
+        first, second = np.sort(np.concatenate(pairs), axis=1).T
+        codes = np.unique((first * self.n_sites + second)[first != second])
+        return np.column_stack(np.divmod(codes, self.n_sites))
 
     def place(self, model: IsingModel) -> NDArray[np.int64] | None:
         """Cells of a model whose sites are numbered row by row in a window of the grid, any window width."""

@@ -68,7 +68,7 @@ class GaussianModel(EnergyModel):
     @property
     def mean(self) -> NDArray[np.float64]:
         """A⁻¹b, which is also the solution of Ax = b."""
-        return np.linalg.solve(self.A, self.b)
+        return np.asarray(np.linalg.solve(self.A, self.b), dtype=np.float64)
 
     def energy(self, states: ArrayLike) -> NDArray[np.float64]:
         """E(x) = offset + ½ xᵀAx − bᵀx of states of shape (..., n); the result has shape (...)."""

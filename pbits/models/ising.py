@@ -55,6 +55,8 @@ class IsingModel(EnergyModel):
     domain = "spin"
 
     def __init__(self, J: ArrayLike | sp.sparray, h: ArrayLike | None = None, offset: float = 0.0):
+        # scipy's sparse arrays come without types.
+        csr: Any
         if sp.issparse(J):
             csr = sp.csr_array(J).astype(np.float64)
             dense = None
@@ -70,8 +72,8 @@ class IsingModel(EnergyModel):
         for array in (csr.data, csr.indices, csr.indptr):
             read_only(array)
         self.n = csr.shape[0]
-        self.csr = csr
-        self.J = csr if dense is None else read_only(dense)
+        self.csr: Any = csr
+        self.J: Any = csr if dense is None else read_only(dense)
         self.h = finite_vector(h, self.n, "h")
         self.offset = finite_number(offset, "offset")
 
@@ -163,7 +165,7 @@ class IsingModel(EnergyModel):
         return cls(J, fields, offset)
 
     @classmethod
-    def from_qubo(cls, Q: ArrayLike | Mapping[tuple[int, int], float], offset: float = 0.0) -> IsingModel:
+    def from_qubo(cls, Q: ArrayLike | sp.sparray | Mapping[tuple[int, int], float], offset: float = 0.0) -> IsingModel:
         """The model whose energies are xᵀQx + offset with bits x = (1 + s)/2.
 
         Parameters
@@ -177,6 +179,7 @@ class IsingModel(EnergyModel):
         -----
         J_ij = −Q_ij/4 and h_i = −(Q_ii/2 + ¼ Σ_{j≠i} Q_ij), with Q_ij the sum over both orders.
         """
+        square: Any
         if isinstance(Q, Mapping):
             if not Q:
                 raise ValueError("Q is empty; a model needs at least one site")
@@ -254,7 +257,7 @@ class IsingModel(EnergyModel):
         return cls.from_edges(len(order), edges, weights)
 
 
-def _check_couplings(csr: sp.csr_array) -> None:
+def _check_couplings(csr: Any) -> None:
     rows, cols = csr.shape
     if rows != cols:
         raise ValueError(f"J has shape {csr.shape}; expected a square matrix (n, n)")

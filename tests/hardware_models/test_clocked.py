@@ -12,9 +12,7 @@ from hardware_models.pbit import Array
 from pbits.mapping import Complete, FixedPoint, Grid
 
 # A triangle with a tail: degrees 3, 2, 2, 1; three colours {0}, {1, 3}, {2}.
-PAW = pbits.IsingModel.from_edges(
-    4, [(0, 1), (0, 2), (1, 2), (0, 3)], [0.5, -0.4, 0.3, 0.7], [0.1, 0.0, -0.2, 0.3]
-)
+PAW = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 2), (0, 3)], [0.5, -0.4, 0.3, 0.7], [0.1, 0.0, -0.2, 0.3])
 RING = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 3), (2, 3)], [1.0, -1.0, 1.0, 0.5])
 TIMES = {"phase_s": 3e-9, "program_s": 2e-3, "read_s": 5e-6}
 SAMPLING = pbits.Schedule(n_samples=5, n_warmup=3, steps_per_sample=2, chains=7)
@@ -133,9 +131,7 @@ def test_a_gibbs_grid_by_hand():
 
 def test_a_run_that_stops_at_a_target_is_charged_for_what_it_did_and_looked_at():
     lowest = float(pbits.exact(PAW).energies.min())
-    schedule = pbits.Schedule.anneal(
-        sweeps=400, beta_start=0.2, beta_stop=3.0, levels=50, chains=4, stop_at=lowest
-    )
+    schedule = pbits.Schedule.anneal(sweeps=400, beta_start=0.2, beta_stop=3.0, levels=50, chains=4, stop_at=lowest)
     machine = Array(topology=Complete(9), number=FixedPoint(fraction_bits=20), **TIMES)
     run, counts, _, notes = account(machine, PAW, schedule)
     steps = int(run.first_hit.max())

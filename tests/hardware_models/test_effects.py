@@ -17,9 +17,7 @@ def offsets(n, chip_seed=3, sigma=0.4, cells=None, beta=1.0):
     """δ of the cells, as the effect shows it on n free p-bits."""
     model = pbits.IsingModel.from_edges(n, np.empty((0, 2), dtype=int), [])
     cells = np.arange(n) if cells is None else np.array(cells)
-    held, _ = OffsetMismatch(sigma_d2d=sigma).realise(
-        model, beta, cells, Streams(seed=0, chip_seed=chip_seed)
-    )
+    held, _ = OffsetMismatch(sigma_d2d=sigma).realise(model, beta, cells, Streams(seed=0, chip_seed=chip_seed))
     return beta * held.h
 
 
@@ -54,9 +52,7 @@ def test_without_saturation_no_number_is_off_by_more_than_half_a_step(beta, bits
     rng = np.random.default_rng(seed)
     J = np.triu(rng.normal(size=(4, 4)), 1)
     model = pbits.IsingModel(J + J.T, rng.normal(size=4))
-    held, notes = FixedPointCouplings(number=FixedPoint(fraction_bits=bits)).realise(
-        model, beta, np.arange(4), CHIP
-    )
+    held, notes = FixedPointCouplings(number=FixedPoint(fraction_bits=bits)).realise(model, beta, np.arange(4), CHIP)
     error = beta * np.abs(held.csr.toarray() - model.J)
     half = 0.5 * 2.0**-bits * (1 + 1e-9) + 1e-12
     assert error.max() <= half

@@ -177,9 +177,7 @@ def test_the_smallest_models_fit(n):
 
 def test_the_chip_is_under_the_embedding():
     machine = pbits.Embedded(z1(offset_sigma_d2d=0.3))
-    one, same, other = (
-        compiled(machine, clique(3), chip_seed=chip).realised(1.0).fingerprint() for chip in (1, 1, 2)
-    )
+    one, same, other = (compiled(machine, clique(3), chip_seed=chip).realised(1.0).fingerprint() for chip in (1, 1, 2))
     assert one == same != other
     schedule = pbits.Schedule(beta=1.0)
     seen = []

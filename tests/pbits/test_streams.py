@@ -43,9 +43,7 @@ def test_the_chip_seed_moves_the_chip_and_nothing_else(stream):
 
 def test_effects_draw_apart_and_repeat():
     streams = Streams(seed=1, chip_seed=4)
-    gain, again, offset = (
-        streams.generator(Stream.CHIP, name).random(8) for name in ("gain", "gain", "offset")
-    )
+    gain, again, offset = (streams.generator(Stream.CHIP, name).random(8) for name in ("gain", "gain", "offset"))
     assert np.array_equal(gain, again)
     assert not np.isclose(gain, offset).any()
 

@@ -12,9 +12,7 @@ from pbits.mapping import Grid, colour_classes
 from pbits.reference import exact_tau_int, stationary, transition
 from pbits.testing import MARGIN, measure_law
 
-RING = pbits.IsingModel.from_edges(
-    4, [(0, 1), (0, 2), (1, 3), (2, 3)], [0.6, 0.6, 0.6, -0.6], [0.2, 0, 0, 0.1]
-)
+RING = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 3), (2, 3)], [0.6, 0.6, 0.6, -0.6], [0.2, 0, 0, 0.1])
 SCHEDULE = pbits.Schedule(n_samples=10, n_warmup=0, chains=2)
 
 

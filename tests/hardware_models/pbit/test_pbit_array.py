@@ -18,9 +18,7 @@ from pbits.reference import stationary, total_variation, transition
 from pbits.testing import MARGIN, measure_law
 
 TRIANGLE = pbits.IsingModel.from_edges(3, [(0, 1), (0, 2), (1, 2)], -0.6, [0.1, 0.2, -0.3])
-RING = pbits.IsingModel.from_edges(
-    4, [(0, 1), (0, 2), (1, 3), (2, 3)], [0.6, 0.6, 0.6, -0.6], [0.2, 0, 0, 0.1]
-)
+RING = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 3), (2, 3)], [0.6, 0.6, 0.6, -0.6], [0.2, 0, 0, 0.1])
 SCHEDULE = pbits.Schedule(n_samples=10, n_warmup=0, chains=2)
 
 
@@ -77,6 +75,7 @@ def test_a_clamped_chain_follows_the_conditional_law():
     schedule = pbits.Schedule(n_samples=1, n_warmup=60, chains=20_000)
     run = pbits.run(RING, Array(), schedule, seed=3, clamp={1: -1})
     law = pbits.exact(RING, clamp={1: -1})
+    assert program(Array(), RING, clamp={1: -1}).law(1.0).clamp == {1: -1}
     expected = 20_000 * law.probabilities
     counts = np.bincount(law.index(run.states[:, 0]), minlength=len(expected))
     # χ² with 7 degrees of freedom exceeds 40 once in 10^6.
@@ -110,9 +109,7 @@ def test_the_mapping_error_shrinks_with_the_bits():
     posed = pbits.exact(RING, 1.3).probabilities
     distances = [
         total_variation(
-            pbits.exact(
-                program(Array(number=FixedPoint(fraction_bits=bits)), RING).realised(1.3), 1.3
-            ).probabilities,
+            pbits.exact(program(Array(number=FixedPoint(fraction_bits=bits)), RING).realised(1.3), 1.3).probabilities,
             posed,
         )
         for bits in (1, 4, 8, 12, 16)

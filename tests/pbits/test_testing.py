@@ -1,0 +1,281 @@
+"""The conformance suite catches what it is there for: each fault is planted in a machine that passes without it."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+import pbits
+from hardware_models import gibbs, pbit
+from pbits import testing
+from pbits.kernels.blocks import threads
+from pbits.mapping import Complete
+from pbits.parameters import Evidence, Included, Parameter, PriceTable
+from pbits.streams import Streams, fresh_seed
+from pbits.substrate import Capabilities, Law, Program, Substrate
+
+
+@pytest.fixture(autouse=True)
+def fewer_draws(monkeypatch):
+    """A tenth of the draws: the faults below are coarse, and the finest (5 % in β) is planted elsewhere."""
+    monkeypatch.setattr(testing, "measure_law", partial(testing.measure_law, draws=100_000))
+
+
+def price(joules):
+    return Parameter(value=joules, unit="J", evidence=Evidence.ASSUMED, note="a test")
+
+
+PRICES = PriceTable(
+    boundary="chip",
+    operations={
+        **dict.fromkeys(("update", "read", "write"), price(1e-12)),
+        **dict.fromkeys(("weight_read", "toggle", "random_bit"), Included(in_="update")),
+    },
+    power={"active": Included(in_="update")},
+)
+
+
+def honest(**changes):
+    return pbit.Array(update="sequential", prices=PRICES, name="honest", **changes)
+
+
+class Wrapped(Substrate):
+    """A machine around another: each keyword replaces one part of its program."""
+
+    def __init__(self, machine=None, *, place=lambda placement: placement, **parts):
+        self.machine = honest() if machine is None else machine
+        self.name = "faulty"
+        self.capabilities = self.machine.capabilities
+        self.prices = self.machine.prices
+        self.place, self.parts = place, parts
+
+    def _program(self, model, schedule, placement):
+        return WrappedProgram(self.machine._program(model, schedule, self.place(placement)), **self.parts)
+
+
+class WrappedProgram(Program):
+    def __init__(self, inner, *, law=None, streams=None, counts=None, twin=None, schedule=None):
+        self.inner = inner
+        self.change_law = law or (lambda law: law)
+        self.change_streams = streams or (lambda streams, schedule: streams)
+        self.change_counts = counts or (lambda counts, schedule: counts)
+        self.change_schedule = schedule or (lambda schedule: schedule)
+        self.states = twin
+
+    def realised(self, beta):
+        return self.inner.realised(beta)
+
+    def law(self, beta):
+        return self.change_law(self.inner.law(beta))
+
+    def execute(self, schedule, streams, initial, observe):
+        streams = self.change_streams(streams, schedule)
+        done = self.inner.execute(self.change_schedule(schedule), streams, initial, observe)
+        return replace(done, counts=self.change_counts(dict(done.counts), schedule))
+
+    def twin(self, schedule, seed):
+        return None if self.states is None else self.states(schedule, seed)
+
+
+@pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
+def test_an_honest_machine_passes(check):
+    check(Wrapped())
+
+
+def seeded(change):
+    return Wrapped(streams=lambda streams, schedule: Streams(seed=change(streams.seed, schedule)))
+
+
+def counted(change):
+    return Wrapped(counts=change)
+
+
+def without_warmup(counts, schedule):
+    share = schedule.n_samples / schedule.total_steps
+    kept = {name: counts[name] * share for name in ("update", "weight_read", "toggle", "random_bit")}
+    return counts | kept
+
+
+class Anything(Wrapped):
+    """Takes every model of spins."""
+
+    def __init__(self):
+        super().__init__()
+        self.capabilities = Capabilities(domains=frozenset({"spin"}), topology=Complete(12))
+
+    def compile(self, model, schedule, *, chip_seed=0, clamp=None, cells=None):
+        return (self.machine if model.domain == "spin" else super()).compile(model, schedule)
+
+
+class Mute(Wrapped):
+    """Refuses without saying what would fit."""
+
+    def __init__(self):
+        super().__init__(gibbs.Array(rules="G4", rows=6, cols=6))
+
+    def limits(self, model, schedule=None, cells=None):
+        return ["no"] * bool(super().limits(model, schedule, cells))
+
+
+class ClaimsNoClamp(Wrapped):
+    """Says that it cannot clamp, and compiles a clamp all the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.capabilities = Capabilities(domains=frozenset({"spin"}), clamp=False)
+
+    def compile(self, model, schedule, *, chip_seed=0, clamp=None, cells=None):
+        return super().compile(model, schedule, chip_seed=chip_seed)
+
+
+def another_chip():
+    chips = iter(range(1000))
+    return Wrapped(honest(offset_sigma_d2d=0.5), place=lambda placement: replace(placement, chip_seed=next(chips)))
+
+
+def boltzmann(law):
+    return Law(kind="boltzmann", model=law.model, beta=law.beta)
+
+
+FAULTS = {
+    "forgets clamps": (
+        testing.check_clamp,
+        lambda: Wrapped(place=lambda placement: replace(placement, clamp={})),
+        "clamped site .* moved",
+    ),
+    "clamps though it says it cannot": (testing.check_clamp, ClaimsNoClamp, "cannot clamp and yet compiled"),
+    "ignores the seed": (
+        testing.check_reproducible,
+        lambda: seeded(lambda seed, schedule: 0),
+        "two seeds gave one result",
+    ),
+    "draws by the number of threads": (
+        testing.check_reproducible,
+        lambda: seeded(lambda seed, schedule: seed + threads()),
+        "the number of threads changed the draws",
+    ),
+    "draws by the number of chains": (
+        testing.check_reproducible,
+        lambda: seeded(lambda seed, schedule: seed + schedule.chains),
+        "leaving chains out changed the others",
+    ),
+    "draws by how often it is looked at": (
+        testing.check_reproducible,
+        lambda: seeded(lambda seed, schedule: seed + schedule.n_samples),
+        "looking more often changed what was seen",
+    ),
+    "has entropy of its own": (
+        testing.check_seed_is_recorded,
+        lambda: seeded(lambda seed, schedule: fresh_seed()),
+        "the recorded seed did not repeat the run",
+    ),
+    "is another chip every time": (
+        testing.check_realised,
+        another_chip,
+        "one chip seed gave two different chips",
+    ),
+    "is synchronous and says Boltzmann": (
+        testing.check_law,
+        lambda: Wrapped(pbit.Array(update="synchronous"), law=boltzmann),
+        "declares a boltzmann law and is .* chance allows",
+    ),
+    "hides its mismatch": (
+        testing.check_law,
+        lambda: Wrapped(
+            honest(offset_sigma_d2d=0.3),
+            law=lambda law: replace(law, model=testing.native_model(honest())),
+        ),
+        "declares a boltzmann law and is .* chance allows",
+    ),
+    "runs at another beta": (
+        testing.check_law,
+        lambda: Wrapped(schedule=lambda schedule: replace(schedule, beta=1.2 * schedule.beta)),
+        "declares a boltzmann law and is .* chance allows",
+    ),
+    "does not count its warm-up": (
+        testing.check_ledger,
+        lambda: counted(without_warmup),
+        "warm-up is free",
+    ),
+    "takes any model": (testing.check_refusals, Anything, "accepted a model it cannot hold"),
+    "refuses without a number": (testing.check_refusals, Mute, "refuses without naming the limit"),
+    "gives no reason for an unknown law": (
+        testing.check_law,
+        lambda: Wrapped(law=lambda law: replace(law, kind="unknown", note="")),
+        "an unknown law needs a note",
+    ),
+    "has an unknown law and no twin": (
+        testing.check_law,
+        lambda: Wrapped(law=unknown),
+        "needs a twin to be checked against",
+    ),
+    "differs from its twin": (
+        testing.check_law,
+        lambda: Wrapped(law=unknown, twin=lambda schedule, seed: -twin_of(honest())(schedule, seed)),
+        "differs from its own twin",
+    ),
+}
+
+
+def unknown(law):
+    return Law(kind="unknown", model=None, beta=law.beta, note="nobody has computed it")
+
+
+def twin_of(machine):
+    def twin(schedule, seed):
+        return pbits.run(testing.native_model(machine), machine, schedule, seed=seed).states
+
+    return twin
+
+
+@pytest.mark.parametrize(("check", "machine", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_planted_fault_is_caught(check, machine, message):
+    with pytest.raises(AssertionError, match=message):
+        check(machine())
+
+
+def test_an_unknown_law_with_a_twin_passes():
+    testing.check_law(Wrapped(law=unknown, twin=twin_of(honest())))
+
+
+def test_a_machine_that_is_no_boltzmann_sampler_passes_if_it_says_so():
+    testing.check_law(pbit.Array(update="synchronous"))
+
+
+def test_a_ledger_that_takes_an_unknown_price_for_zero_is_caught(monkeypatch):
+    def unstated(known):
+        return isinstance(known, Parameter) and known.value is None
+
+    def careless(run, boundary=None, prices=None):
+        stated = prices or run.prices
+        filled = {name: price(1e-300) if unstated(known) else known for name, known in stated.operations.items()}
+        return real(run, boundary, prices=replace(stated, operations=filled))
+
+    real = testing.price
+    monkeypatch.setattr(testing, "price", careless)
+    with pytest.raises(AssertionError, match="has no price and yet there is a total"):
+        testing.check_ledger(honest())
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        pbit.Array(topology=Complete(4), update="sequential"),
+        gibbs.Array(rules="G4", rows=2, cols=2),
+        gibbs.Array(rules="G8", rows=8, cols=8, max_coupling=0.1),
+    ],
+    ids=["4 sites", "2 × 2 grid", "low cap"],
+)
+@pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
+def test_a_small_machine_can_pass(machine, check):
+    check(machine)
+
+
+def test_the_posed_model_lies_on_the_machine_and_below_its_cap():
+    machine = gibbs.Array(rules="G8", rows=8, cols=8, max_coupling=0.1)
+    model = testing.native_model(machine)
+    assert isinstance(model, pbits.IsingModel)
+    assert machine.limits(model, pbits.Schedule()) == []
+    assert np.abs(model.csr.data).max() == pytest.approx(0.1)
+    assert testing.native_model(machine).fingerprint() == model.fingerprint()
