@@ -38,7 +38,5 @@ def _from_catalogue(path, build):
 
     spec = read_machine(path)
     if spec.name != path.stem:
-        raise CatalogueError(
-            f"{path.name}: name is {spec.name!r}; a machine is named as its file, {path.stem!r}"
-        )
+        raise CatalogueError(f"{path.name}: name is {spec.name!r}; a machine is named as its file, {path.stem!r}")
     return build(spec)

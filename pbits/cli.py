@@ -173,9 +173,7 @@ def run_command(
     console = _console()
     _print_run(console, done, pbits.price(done, boundary))
     if output is not None:
-        console.print(
-            f"\nThe run is in {output}; `pbits explain {output}` says where each number comes from."
-        )
+        console.print(f"\nThe run is in {output}; `pbits explain {output}` says where each number comes from.")
 
 
 @app.command(
@@ -189,9 +187,7 @@ def run_command(
 def compare(
     problems: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="As for `pbits run`; without any, the built-in examples.", metavar="[PROBLEM]..."
-        ),
+        typer.Argument(help="As for `pbits run`; without any, the built-in examples.", metavar="[PROBLEM]..."),
     ] = None,
     machine: Annotated[
         list[str] | None,
@@ -210,16 +206,12 @@ def compare(
     boundary: Boundary = None,
     uplift: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Your own step to a wider boundary: MACHINE:BOUNDARY=factor:1.2,power:10W (either or both)."
-        ),
+        typer.Option(help="Your own step to a wider boundary: MACHINE:BOUNDARY=factor:1.2,power:10W (either or both)."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
     json: Annotated[bool, typer.Option("--json", help="Also write JSON beside the report.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Also write CSV beside the report.")] = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Also write Markdown beside the report.")
-    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Also write Markdown beside the report.")] = False,
 ) -> None:
     """Run problems, unchanged, on several machines; write one report and print its verdicts.
 
@@ -323,9 +315,7 @@ def list_machines(ctx: typer.Context) -> None:
     _console().print(_table(heads, rows))
 
 
-@catalogue.command(
-    epilog=_examples("pbits catalogue show extropic-z1", "pbits catalogue show my-machine.toml")
-)
+@catalogue.command(epilog=_examples("pbits catalogue show extropic-z1", "pbits catalogue show my-machine.toml"))
 def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a TOML file.")]) -> None:
     """Every number of one machine, with its range, evidence, source, place in the source and note."""
     import pbits
@@ -351,9 +341,7 @@ def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a
 
 @app.command(epilog=_examples("pbits run capitals -o run.npz", "pbits explain run.npz --boundary wall"))
 def explain(
-    file: Annotated[
-        Path, typer.Argument(help="A run that `pbits run -o` or `Run.save` kept.", metavar="RUN.npz")
-    ],
+    file: Annotated[Path, typer.Argument(help="A run that `pbits run -o` or `Run.save` kept.", metavar="RUN.npz")],
     boundary: Boundary = None,
 ) -> None:
     """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes."""
@@ -612,9 +600,7 @@ def _price_rows(spec: MachineSpec) -> list[list[str]]:
         if isinstance(price, Included):
             rows.append([key, f"in {price.in_}", "", "", "", ""])
             continue
-        span = (
-            "" if price.interval is None else " to ".join(_amount(end, price.unit) for end in price.interval)
-        )
+        span = "" if price.interval is None else " to ".join(_amount(end, price.unit) for end in price.interval)
         grade = "—" if price.evidence is None else price.evidence.value.replace("_", " ")
         rows.append([key, _amount(price.value, price.unit), span, grade, _cited(price), price.note])
     return rows

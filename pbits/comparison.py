@@ -238,22 +238,14 @@ class Comparison:
         if not solved:
             return ""
         unit = solved[0].solution.unit if solved[0].solution else ""
-        objectives = [
-            one.solution.objective for one in feasible if one.solution and one.solution.objective is not None
-        ]
+        objectives = [one.solution.objective for one in feasible if one.solution and one.solution.objective is not None]
         best = min(objectives) if self.problem is None or self.problem.sense == "min" else max(objectives)
         reached = sum(np.isclose(value, best) for value in objectives)
         return f"best answer {best:.4g} {unit}".rstrip() + f", reached by {reached} of {len(ran)}"
 
     def _energy_verdict(self, ran: Sequence[Row]) -> str:
-        priced = [
-            row.machine
-            for row in ran
-            if row.ledger is not None and self.quality_joules(row.ledger) is not None
-        ]
-        pairs = [
-            (found, a, b) for a, b in permutations(priced, 2) if (found := self.ratio(a, b)) is not None
-        ]
+        priced = [row.machine for row in ran if row.ledger is not None and self.quality_joules(row.ledger) is not None]
+        pairs = [(found, a, b) for a, b in permutations(priced, 2) if (found := self.ratio(a, b)) is not None]
         if not pairs:
             return "no ratio of joules can be stated" if len(priced) > 1 else ""
         best, a, b = min(pairs)
@@ -521,9 +513,7 @@ def compare(
         )
     else:
         note = f"{boundary}: as asked for"
-    rows = [
-        row if row.run is None else replace(row, ledger=_account(row.run, boundary, uplifts)) for row in drafts
-    ]
+    rows = [row if row.run is None else replace(row, ledger=_account(row.run, boundary, uplifts)) for row in drafts]
     return Comparison(
         name=posed.name if posed is not None else repr(problem),
         model=posed.to_model() if posed is not None else problem,  # pyright: ignore[reportArgumentType]
@@ -559,9 +549,7 @@ def _goal(problem: Problem | None, runs: Sequence[Run], goal: float | None) -> f
         return min(float(one.energies.min()) for one in runs)
     if problem.goal is not None:
         return problem.goal
-    scores = [
-        one.solution.objective for one in runs if one.solution and one.solution.objective is not None
-    ]
+    scores = [one.solution.objective for one in runs if one.solution and one.solution.objective is not None]
     if not scores:
         return None
     return min(scores) if problem.sense == "min" else max(scores)

@@ -86,9 +86,7 @@ def diagnose(run: Run) -> Diagnosis:
     pessimistic choice: with thousands of sites and few draws, chance alone lifts the largest R̂ above 1.01.
     """
     if run.schedule.kind == "anneal":
-        return _nothing(
-            "an anneal has no stationary law; count its successes (success_interval, repeats_to_target)"
-        )
+        return _nothing("an anneal has no stationary law; count its successes (success_interval, repeats_to_target)")
     energies = np.asarray(run.energies, dtype=np.float64)
     chains, draws = energies.shape
     if draws < 4:

@@ -41,9 +41,7 @@ class Embedded(Substrate):
 
     def __init__(self, machine: Substrate, chain_strength: float | None = None):
         if not isinstance(machine.capabilities.topology, Grid):
-            raise ValueError(
-                f"{machine.name} has no grid to embed on; run the model on it directly, without Embedded"
-            )
+            raise ValueError(f"{machine.name} has no grid to embed on; run the model on it directly, without Embedded")
         if chain_strength is not None and not (np.isfinite(chain_strength) and chain_strength > 0):
             raise ValueError(f"chain_strength is {chain_strength}; it must be positive")
         self.machine = machine
@@ -108,16 +106,12 @@ class Embedded(Substrate):
             for site, value in placement.clamp.items()
             for cell in np.searchsorted(cells, embedding.chains[site])
         }
-        inner = self.machine.compile(
-            physical, schedule, chip_seed=placement.chip_seed, clamp=held, cells=cells
-        )
+        inner = self.machine.compile(physical, schedule, chip_seed=placement.chip_seed, clamp=held, cells=cells)
         return _EmbeddedProgram(model, embedding, strength, inner, self._grid)
 
 
 class _EmbeddedProgram(Program):
-    def __init__(
-        self, model: IsingModel, embedding: Embedding, strength: float, inner: Program, grid: Grid
-    ):
+    def __init__(self, model: IsingModel, embedding: Embedding, strength: float, inner: Program, grid: Grid):
         self._model = model
         self._embedding = embedding
         self._strength = strength
@@ -139,9 +133,7 @@ class _EmbeddedProgram(Program):
             note="; ".join(filter(None, ("majority read-out of chains", inner.note))),
         )
 
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         embedding = self._embedding
         broken = looked = 0
 
@@ -175,4 +167,3 @@ class _EmbeddedProgram(Program):
             phases=done.phases,
             notes=notes,
         )
-

@@ -92,17 +92,13 @@ def within_reach(posed: EnergyModel, law: Law) -> bool:
     return law.model.n <= largest
 
 
-def three_errors(
-    posed: EnergyModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float
-) -> Errors:
+def three_errors(posed: EnergyModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float) -> Errors:
     """The errors of draws (chains, draws, n) of a model whose laws are `within_reach`."""
     if isinstance(posed, GaussianModel):
         return _reals(posed, law, clamp, states, effective_samples)
     n = posed.n
     wanted = law_table(Law(kind="boltzmann", model=posed, beta=law.beta, clamp=clamp), n)
-    held = law_table(
-        Law(kind="boltzmann", model=law.model, beta=law.beta, clamp=law.clamp, readout=law.readout), n
-    )
+    held = law_table(Law(kind="boltzmann", model=law.model, beta=law.beta, clamp=law.clamp, readout=law.readout), n)
     moved = held if law.kind == "boltzmann" else law_table(law, n)
     drawn = histogram(states)
     return Errors(
@@ -115,9 +111,7 @@ def three_errors(
     )
 
 
-def _reals(
-    posed: GaussianModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float
-) -> Errors:
+def _reals(posed: GaussianModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float) -> Errors:
     assert law.model is not None
     wanted, held = exact(posed, law.beta, clamp), exact(law.model, law.beta, law.clamp)
     free = np.setdiff1d(np.arange(posed.n), list(clamp))

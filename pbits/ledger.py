@@ -231,8 +231,7 @@ def price(
         return _unknown(
             run,
             boundary,
-            f"prices of {run.machine} include the whole {prices.boundary}; "
-            f"ask for {prices.boundary!r} or wider",
+            f"prices of {run.machine} include the whole {prices.boundary}; ask for {prices.boundary!r} or wider",
         )
     account = _Account()
     account.charge(run, prices)
@@ -371,9 +370,7 @@ def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float]) -> Uplift
     if isinstance(uplift, Uplift):
         return uplift
     if not set(uplift) <= {"factor", "power_w"}:
-        raise ValueError(
-            f"uplifts[{boundary!r}] has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'"
-        )
+        raise ValueError(f"uplifts[{boundary!r}] has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'")
     parts = {
         key: Parameter(
             value=float(uplift[given]),

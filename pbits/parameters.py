@@ -41,9 +41,7 @@ _UNITS = {
     **{"B": "80 GB", "bit": "8 bit", "FLOP": "98 FLOP", "1": "0.85"},
 }
 _SYMBOLS = {prefix + unit: (unit, power) for unit in _UNITS for prefix, power in _PREFIXES.items()}
-_SYMBOLS |= {
-    f"{prefix}{ohm}": ("ohm", power) for ohm in "\u03a9\u2126" for prefix, power in _PREFIXES.items()
-}
+_SYMBOLS |= {f"{prefix}{ohm}": ("ohm", power) for ohm in "\u03a9\u2126" for prefix, power in _PREFIXES.items()}
 # A pure number takes no prefix, so that "2 k1" is not two thousand.
 _SYMBOLS = {symbol: meaning for symbol, meaning in _SYMBOLS.items() if meaning[0] != "1" or symbol == "1"}
 
@@ -184,9 +182,7 @@ class Parameter:
             if (self.low, self.high, self.evidence) != (None, None, None):
                 raise ValueError("a value that is not stated has no range and no evidence")
             if not (self.source or self.note):
-                raise ValueError(
-                    "a value that is not stated needs a source or a note saying who does not state it"
-                )
+                raise ValueError("a value that is not stated needs a source or a note saying who does not state it")
             return
         if self.evidence is None:
             raise ValueError(f"a value needs evidence: one of {_listed(grade.value for grade in Evidence)}")
@@ -194,11 +190,7 @@ class Parameter:
             raise ValueError(f"the value is {self.value:g} {self.unit}; it must be positive and finite")
         if (self.low is None) != (self.high is None):
             raise ValueError("a range has two ends, low and high; give both or neither")
-        if (
-            self.low is not None
-            and self.high is not None
-            and not (0 < self.low <= self.value <= self.high < math.inf)
-        ):
+        if self.low is not None and self.high is not None and not (0 < self.low <= self.value <= self.high < math.inf):
             raise ValueError(
                 f"the range {self.low:g} to {self.high:g} {self.unit} must be positive and finite and "
                 f"hold the value {self.value:g}"
@@ -320,9 +312,7 @@ class Figure:
             return None if a is None or b is None else join(a, b)
 
         value = joined(self.value, other.value)
-        return Figure(
-            value, joined(self.low, ends[0]), joined(self.high, ends[1]), None if value is None else weakest
-        )
+        return Figure(value, joined(self.low, ends[0]), joined(self.high, ends[1]), None if value is None else weakest)
 
     def __add__(self, other: Figure | float) -> Figure:
         return self._with(other, lambda a, b: a + b, falls=False)
@@ -597,9 +587,7 @@ class MachineSpec:
             raise CatalogueError(f"{self._where(key)}: expected a whole number, found {value:g}")
         return int(value)
 
-    def text(
-        self, key: str, choices: Collection[str] | None = None, default: _T | _Missing = MISSING
-    ) -> str | _T:
+    def text(self, key: str, choices: Collection[str] | None = None, default: _T | _Missing = MISSING) -> str | _T:
         """The text `key`, one of `choices` if given; `default` where not in the file."""
         if key not in self.parameters and not isinstance(default, _Missing):
             return default
@@ -669,8 +657,7 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     for key, value in parameters.items():
         if not isinstance(value, str | bool | Mapping):
             raise CatalogueError(
-                f"{name}, parameters.{key}: found {value!r}; every number is a table with value, evidence "
-                "and source"
+                f"{name}, parameters.{key}: found {value!r}; every number is a table with value, evidence and source"
             )
     prices = _prices(table, name, texts["date"])
 
@@ -682,9 +669,7 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     cited: dict[str, Source] = {}
     for where, key in _citations(parameters, prices):
         if key not in known:
-            raise CatalogueError(
-                f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}"
-            )
+            raise CatalogueError(f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}")
         cited[key] = known[key]
     return MachineSpec(**texts, parameters=parameters, prices=prices, sources=cited, path=str(path))
 
@@ -693,22 +678,14 @@ def _prices(table: Mapping[str, Any], name: str, date: str) -> PriceTable | None
     if "prices" not in table:
         for section in ("power", "uplifts"):
             if section in table:
-                raise CatalogueError(
-                    f"{name}: {section} needs a [prices] table with the boundary it is stated at"
-                )
+                raise CatalogueError(f"{name}: {section} needs a [prices] table with the boundary it is stated at")
         return None
     prices = dict(_section(table, "prices", name))
     boundary = _required(prices, "boundary", f"{name}, prices")
     del prices["boundary"]
     operations = {key: _price(value, "J", f"{name}, prices.{key}") for key, value in prices.items()}
-    power = {
-        key: _price(value, "W", f"{name}, power.{key}")
-        for key, value in _section(table, "power", name).items()
-    }
-    uplifts = {
-        key: _uplift(value, f"{name}, uplifts.{key}")
-        for key, value in _section(table, "uplifts", name).items()
-    }
+    power = {key: _price(value, "W", f"{name}, power.{key}") for key, value in _section(table, "power", name).items()}
+    uplifts = {key: _uplift(value, f"{name}, uplifts.{key}") for key, value in _section(table, "uplifts", name).items()}
     try:
         return PriceTable(boundary=boundary, operations=operations, power=power, uplifts=uplifts, date=date)
     except ValueError as error:

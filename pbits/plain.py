@@ -32,6 +32,4 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    raise TypeError(
-        f"a {type(value).__name__} has no counterpart in JSON; give numbers, text, lists or mappings"
-    )
+    raise TypeError(f"a {type(value).__name__} has no counterpart in JSON; give numbers, text, lists or mappings")

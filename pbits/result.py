@@ -20,6 +20,7 @@ from pbits.errors import Errors
 from pbits.models import EnergyModel
 from pbits.models.base import read_only
 from pbits.parameters import Figure, PriceTable
+from pbits.plain import plain
 from pbits.problems.base import Solution
 from pbits.schedule import Schedule
 
@@ -141,9 +142,7 @@ class Run:
         """Draws over all chains."""
         return int(self.energies.size)
 
-    def success_fraction(
-        self, target: float | None = None, *, objective: float | None = None
-    ) -> tuple[int, int]:
+    def success_fraction(self, target: float | None = None, *, objective: float | None = None) -> tuple[int, int]:
         """How many chains handed over a draw of energy ≤ target, or a feasible answer at least as good as
         `objective`, and out of how many.
 
@@ -198,7 +197,7 @@ class Run:
         header = {
             "schema": SCHEMA,
             "best_energy": self.best_energy,
-            "solution": None if self.solution is None else asdict(self.solution),
+            "solution": None if self.solution is None else _stored(self.solution),
             "errors": None if self.errors is None else asdict(self.errors),
             "counts": self.counts,
             "power_times": {state: figure.to_dict() for state, figure in self.power_times.items()},
@@ -210,7 +209,7 @@ class Run:
             "models": {"model": type(self.model).__name__, "realised": type(self.realised).__name__},
             "record": self.record,
         }
-        arrays["header"] = np.array(json.dumps(plain(header), default=repr))
+        arrays["header"] = np.array(json.dumps(plain(header)))
         # Opened by name and not by tempfile, whose files only their owner may read.
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
@@ -242,9 +241,7 @@ class Run:
             if schema <= SCHEMA:
                 return cls._unpack(header, arrays)
         except _NOT_A_RUN as error:
-            raise ValueError(
-                f"{source} is not a whole run file (cut short, or something else): {error}"
-            ) from error
+            raise ValueError(f"{source} is not a whole run file (cut short, or something else): {error}") from error
         raise ValueError(f"{source} has schema {schema}; this version reads up to {SCHEMA}: update pbits")
 
     @classmethod
@@ -261,9 +258,7 @@ class Run:
             objectives=arrays.get("objectives"),
             errors=None if header["errors"] is None else Errors(**header["errors"]),
             counts=header["counts"],
-            power_times={
-                state: Figure.from_dict(figure) for state, figure in header["power_times"].items()
-            },
+            power_times={state: Figure.from_dict(figure) for state, figure in header["power_times"].items()},
             device_time=Figure.from_dict(header["device_time"]),
             phases=header["phases"],
             wall_time_s=header["wall_time_s"],
@@ -285,14 +280,10 @@ def at_most(values: NDArray, target: float) -> NDArray[np.bool_]:
     return values <= target + 1e-9 * abs(target)
 
 
-def plain(value: Any) -> Any:
-    """Values as JSON knows them; arrays become lists, tuples lists, keys strings."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
+def _stored(solution: Solution) -> dict[str, Any]:
+    """A solution as JSON knows it; an answer of a kind it does not know as its text."""
+    fields = asdict(solution)
+    try:
+        return plain(fields)
+    except TypeError:
+        return plain(fields | {"value": repr(solution.value)})

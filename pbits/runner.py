@@ -22,8 +22,9 @@ from pbits.kernels.blocks import threads
 from pbits.models import Clamp, EnergyModel
 from pbits.models.base import clamped_sites, read_only
 from pbits.parameters import Figure
+from pbits.plain import plain
 from pbits.problems.base import Problem
-from pbits.result import Run, Trace, at_most, plain
+from pbits.result import Run, Trace, at_most
 from pbits.schedule import Schedule
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
 from pbits.substrate import Law, Substrate, load
@@ -101,7 +102,7 @@ def run(
     seeded = seed is not None
     streams = Streams(seed=seed if seeded else fresh_seed(), chip_seed=chip_seed)
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
-    with _reporter(progress, schedule, substrate.name) as report:
+    with _Reporter(progress, schedule, substrate.name) as report:
         recorder = _Recorder(posed, schedule, report)
         began = time.perf_counter()
         done = program.execute(schedule, streams, start, recorder.observe)
@@ -162,9 +163,7 @@ def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
     return three_errors(finished.model, law, clamp, finished.states, ess) if ess else None
 
 
-def suggested_schedule(
-    problem: Problem | EnergyModel, machine: Substrate | None = None, **wanted: Any
-) -> Schedule:
+def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None = None, **wanted: Any) -> Schedule:
     """A schedule that suits a problem: what `run` takes when it is given none.
 
     A problem that knows its range of β is annealed over it: 64 chains, 2000 sweeps, 50 temperatures (each is a
@@ -196,8 +195,7 @@ def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp) -> dict[int, flo
     for site in prescribed.keys() & wanted.keys():
         if prescribed[site] != wanted[site]:
             raise ValueError(
-                f"clamp sets site {site} to {wanted[site]:g}, and the problem itself holds it at "
-                f"{prescribed[site]:g}"
+                f"clamp sets site {site} to {wanted[site]:g}, and the problem itself holds it at {prescribed[site]:g}"
             )
     sites, values = clamped_sites(model, {**prescribed, **wanted})
     return dict(zip(sites.tolist(), values.tolist()))
@@ -208,39 +206,46 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
         return None
     start = np.asarray(initial)
     if start.shape not in ((model.n,), (schedule.chains, model.n)):
-        raise ValueError(
-            f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})"
-        )
+        raise ValueError(f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})")
     if model.domain == "real" and not np.isfinite(start).all():
         raise ValueError("initial holds a number that is not finite")
     model.energy(start)  # refuses what a spin or a category cannot hold
     return start.astype(_DTYPES[model.domain])
 
 
+TRACE_POINTS = 5000
+
+
 class _Recorder:
-    """Computes energies of the posed model, keeps draws, the best state and the trace."""
+    """Computes energies of the posed model, keeps draws, the best state and the trace.
+
+    An anneal is observed after every sweep, but of a long one only some thousand energies are kept.
+    """
 
     def __init__(self, model: EnergyModel, schedule: Schedule, report: Callable[[int], None]):
         self._model = model
         self._schedule = schedule
         self._report = report
         self._keep = schedule.kind == "sample"
-        n_observed = len(schedule.observed_steps())
-        draws = n_observed if self._keep else 1
-        self._states = np.empty((schedule.chains, draws, model.n), dtype=_DTYPES[model.domain])
-        self._energies = np.empty((schedule.chains, n_observed))
-        self._steps = np.zeros(n_observed, dtype=np.int64)
-        self._count = 0
+        observed = len(schedule.observed_steps())
+        self._stride = 1 if self._keep else -(-observed // TRACE_POINTS)
+        kept = -(-observed // self._stride)
+        self._states = np.empty((schedule.chains, kept if self._keep else 1, model.n), dtype=_DTYPES[model.domain])
+        self._energies = np.empty((schedule.chains, kept))
+        self._steps = np.zeros(kept, dtype=np.int64)
+        self._seen = 0
         self.best_energy = np.inf
         self.best_state = np.zeros(model.n, dtype=_DTYPES[model.domain])
         self.first_hit = np.full(schedule.chains, -1, dtype=np.int64)
 
     def observe(self, step: int, states: NDArray) -> bool:
         energies = self._model.energy(states)
-        self._states[:, self._count if self._keep else 0] = states
-        self._energies[:, self._count] = energies
-        self._steps[self._count] = step
-        self._count += 1
+        # The newest state of a stretch replaces the one before it, so the last observation is always kept.
+        place = self._seen // self._stride
+        self._seen += 1
+        self._states[:, place if self._keep else 0] = states
+        self._energies[:, place] = energies
+        self._steps[place] = step
         best = int(energies.argmin())
         if energies[best] < self.best_energy:
             self.best_energy = float(energies[best])
@@ -251,6 +256,10 @@ class _Recorder:
             return False
         self.first_hit[(self.first_hit < 0) & at_most(energies, stop_at)] = step
         return bool((self.first_hit >= 0).all())
+
+    @property
+    def _count(self) -> int:
+        return -(-self._seen // self._stride)
 
     def draws(self) -> tuple[NDArray, NDArray[np.float64]]:
         if self._keep:
@@ -264,7 +273,7 @@ class _Recorder:
         )
 
 
-class _reporter:
+class _Reporter:
     """A progress bar, the caller's function, or nothing; reports at most some hundred times."""
 
     def __init__(self, progress: Progress, schedule: Schedule, name: str):

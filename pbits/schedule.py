@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -71,7 +72,7 @@ class Schedule:
             if value is None and name != "beta":
                 continue
             label = called.get(name, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
+            if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
                 raise ValueError(f"{label} is {value!r}; it must be a finite number")
             if name.startswith("beta") and value < 0:
                 raise ValueError(f"{label} is {value}; an inverse temperature must be at least 0")

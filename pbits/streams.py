@@ -56,9 +56,7 @@ class Streams:
 
     def _sequence(self, stream: Stream, name: str = "") -> np.random.SeedSequence:
         root = self.chip_seed if stream is Stream.CHIP else self.seed
-        return np.random.SeedSequence(
-            root, spawn_key=(STREAM_VERSION, int(stream), zlib.crc32(name.encode()))
-        )
+        return np.random.SeedSequence(root, spawn_key=(STREAM_VERSION, int(stream), zlib.crc32(name.encode())))
 
     def key(self, stream: Stream) -> tuple[np.uint32, np.uint32]:
         """The Philox key of a stream, for kernels."""

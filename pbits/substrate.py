@@ -168,9 +168,7 @@ class Program(ABC):
         """The stationary law of the machine's dynamics at β."""
 
     @abstractmethod
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         """Run, handing the states after each of `schedule.observed_steps()` to `observe`."""
 
     def twin(self, schedule: Schedule, seed: int) -> NDArray | None:
@@ -287,9 +285,7 @@ def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64
     return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
 
 
-def _wiring_limits(
-    model: IsingModel, topology: Topology | None, cells: NDArray[np.int64] | None
-) -> list[str]:
+def _wiring_limits(model: IsingModel, topology: Topology | None, cells: NDArray[np.int64] | None) -> list[str]:
     if topology is None:
         return []
     if cells is not None:
@@ -388,7 +384,5 @@ def build(spec: MachineSpec) -> Substrate:
     """The machine a catalogue entry describes."""
     kinds = _listing().physics
     if spec.physics not in kinds:
-        raise ValueError(
-            f"{spec.path}: no physics is named {spec.physics!r}; known: {', '.join(sorted(kinds))}"
-        )
+        raise ValueError(f"{spec.path}: no physics is named {spec.physics!r}; known: {', '.join(sorted(kinds))}")
     return kinds[spec.physics](spec)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits.kernels import ising
-from pbits.kernels.blocks import Pool, chain_blocks
+from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.kernels.philox import uniforms
 from pbits.models import IsingModel
 from pbits.schedule import Schedule
@@ -22,6 +22,7 @@ from pbits.streams import Stream, Streams
 from pbits.substrate import Observer
 
 RANDOM_BITS_PER_UPDATE = 32
+WORTH_A_THREAD = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +116,16 @@ def heat_bath(
     free = np.setdiff1d(np.arange(n), clamped)
     scan = scan.without(clamped)
     spins = initial_spins(n, schedule.chains, streams, initial, clamp)
-    blocks = list(chain_blocks(schedule.chains))
+    observed = schedule.observed_steps()
+    # Handing work to a thread costs as much as some thousand updates.
+    updates = n * schedule.chains * schedule.total_steps / len(observed)
+    workers = threads() if updates >= WORTH_A_THREAD else 1
+    blocks = list(chain_blocks(schedule.chains, workers))
     parts = [np.ascontiguousarray(spins[:, block]) for block in blocks]
     advance = _random(free, streams) if scan.phases is None else _phased(scan, streams)
     done = toggles = 0
-    with Pool(len(blocks)) as pool:
-        for step in schedule.observed_steps():
+    with Pool(min(workers, len(blocks))) as pool:
+        for step in observed:
             for start, stop in _plateaus(betas, done, int(step)):
                 held = realised(float(betas[start]))
                 chunk = betas[start:stop]

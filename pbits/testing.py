@@ -98,9 +98,7 @@ def measure_law(
     model = native_model(machine) if model is None else model
     thinning = _thinning(machine, model, seed)
     chains = 1000
-    schedule = Schedule(
-        n_samples=-(-draws // chains), n_warmup=50 * thinning, steps_per_sample=thinning, chains=chains
-    )
+    schedule = Schedule(n_samples=-(-draws // chains), n_warmup=50 * thinning, steps_per_sample=thinning, chains=chains)
     law = machine.compile(model, schedule).law(schedule.beta)
     states = run(model, machine, schedule, seed=seed).states.reshape(-1, model.n)
     if isinstance(model, GaussianModel):
@@ -222,9 +220,7 @@ def check_ledger(machine: Substrate) -> None:
         if not one.counts.get(operation) or not isinstance(parameter, Parameter):
             continue
         unknown = Parameter(value=None, unit=parameter.unit, note="taken out by the conformance suite")
-        stripped = replace(
-            machine.prices, operations={**machine.prices.operations, operation: unknown}
-        )
+        stripped = replace(machine.prices, operations={**machine.prices.operations, operation: unknown})
         without = price(one, prices=stripped)
         assert without.joules is None, f"{machine.name}: {operation} has no price and yet there is a total"
         assert any(operation in reason for reason in without.reasons)
@@ -248,9 +244,7 @@ def check_refusals(machine: Substrate) -> None:
     too_many = topology.n_sites + 1
     _refused(machine, IsingModel.from_edges(too_many, [(0, 1)], 1.0), f"{topology.n_sites:,}")
     if topology.max_degree < topology.n_sites - 2:
-        star = IsingModel.from_edges(
-            topology.max_degree + 2, [(0, k) for k in range(1, topology.max_degree + 2)], 1.0
-        )
+        star = IsingModel.from_edges(topology.max_degree + 2, [(0, k) for k in range(1, topology.max_degree + 2)], 1.0)
         _refused(machine, star, str(topology.max_degree))
     if can.max_coupling is not None:
         edge = topology.piece(2)
@@ -313,4 +307,3 @@ def _threads(count: int) -> Iterator[None]:
             del os.environ["PBITS_THREADS"]
         else:
             os.environ["PBITS_THREADS"] = before
-

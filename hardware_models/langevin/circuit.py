@@ -198,9 +198,7 @@ class Circuit(Substrate):
         if not refusals:
             rounded = self._bank.matrix(self._bank.programmed(self._bank.components(model.A)))
             bits = self._bank.bits
-            reasons += self._unstable(
-                rounded, f"with components of {bits} bits" if bits else "in floating point"
-            )
+            reasons += self._unstable(rounded, f"with components of {bits} bits" if bits else "in floating point")
         if schedule is not None:
             if schedule.betas().min() == 0:
                 reasons.append("β = 0 needs infinitely strong noise; take every β above 0")
@@ -314,9 +312,7 @@ class CircuitProgram(Program):
         root = np.linalg.cholesky((spread + spread.T) / 2)
         return phi, root.astype(np.float64, copy=False)
 
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         n, chains = self._model.n, schedule.chains
         if schedule.step_s is not None and self.time_constant_s is not None:
             duration = schedule.step_s / self.time_constant_s

@@ -39,13 +39,9 @@ class Bank:
         if self.coupling not in COUPLINGS:
             raise ValueError(f"coupling is {self.coupling!r}; it must be one of {', '.join(COUPLINGS)}")
         if self.bits is not None and not 2 <= self.bits <= 32:
-            raise ValueError(
-                f"component_bits is {self.bits}; it must lie between 2 and 32, or be None for exact"
-            )
+            raise ValueError(f"component_bits is {self.bits}; it must lie between 2 and 32, or be None for exact")
         if not (np.isfinite(self.tolerance_d2d) and self.tolerance_d2d >= 0):
-            raise ValueError(
-                f"component_tolerance_d2d is {self.tolerance_d2d}; a spread must be finite and at least 0"
-            )
+            raise ValueError(f"component_tolerance_d2d is {self.tolerance_d2d}; a spread must be finite and at least 0")
 
     def refusals(self, A: NDArray[np.float64]) -> list[str]:
         """Why these couplings cannot hold A, all reasons and the remedy; empty when they can."""

@@ -240,9 +240,7 @@ class GibbsProgram(Program):
     def law(self, beta: float) -> Law:
         return Law(kind="boltzmann", model=self._model, beta=beta, clamp=self._clamp)
 
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         tally = heat_bath(self.realised, self._scan, schedule, streams, initial, observe, self._clamp)
         n, chains = self._model.n, schedule.chains
         clamped = np.array(sorted(self._clamp), dtype=np.int64)
@@ -288,9 +286,7 @@ class GibbsProgram(Program):
 class CholeskyProgram(Program):
     """Independent draws x = m + L⁻ᵀξ/√β with A = LLᵀ and ξ standard normal."""
 
-    def __init__(
-        self, model: GaussianModel, clamp: dict[int, float], roofline: Roofline, notes: dict[str, Any]
-    ):
+    def __init__(self, model: GaussianModel, clamp: dict[int, float], roofline: Roofline, notes: dict[str, Any]):
         self._model = model
         self._clamp = clamp
         self._roofline = roofline
@@ -302,9 +298,7 @@ class CholeskyProgram(Program):
     def law(self, beta: float) -> Law:
         return Law(kind="boltzmann", model=self._model, beta=beta, clamp=self._clamp)
 
-    def execute(
-        self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer
-    ) -> Execution:
+    def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         model, chains = self._model, schedule.chains
         held = np.array(sorted(self._clamp), dtype=np.int64)
         free = np.setdiff1d(np.arange(model.n), held)

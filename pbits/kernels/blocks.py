@@ -21,17 +21,17 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def chain_blocks(chains: int) -> Iterator[slice]:
-    """Slices of at most BLOCK chains; each starts at a multiple of 4, as Philox counters want."""
-    for start in range(0, chains, BLOCK):
-        yield slice(start, min(start + BLOCK, chains))
+def chain_blocks(chains: int, workers: int = 1) -> Iterator[slice]:
+    """Slices of at most BLOCK chains, enough for all workers; each starts at a multiple of 4, as Philox wants."""
+    size = min(BLOCK, 4 * -(-chains // (4 * workers)))
+    for start in range(0, chains, size):
+        yield slice(start, min(start + size, chains))
 
 
 class Pool:
-    """Runs one function per chain block, in threads where there is more than one of both."""
+    """Runs one function per chain block, in threads where there is more than one worker."""
 
-    def __init__(self, blocks: int):
-        workers = min(threads(), blocks)
+    def __init__(self, workers: int):
         self._executor = ThreadPoolExecutor(workers) if workers > 1 else None
 
     def map(self, function: Callable[[int], T], blocks: int) -> list[T]:

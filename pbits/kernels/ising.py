@@ -62,9 +62,7 @@ def sweep_phases(
                     for c in range(n_chains):
                         field[c] += weight * spins[other, c]
                 for first in range(0, n_chains, 4):
-                    words = philox4x32(
-                        np.uint64((chain0 + first) // 4), np.uint64(site), step, np.uint64(0), k0, k1
-                    )
+                    words = philox4x32(np.uint64((chain0 + first) // 4), np.uint64(site), step, np.uint64(0), k0, k1)
                     for lane in range(min(4, n_chains - first)):
                         c = first + lane
                         up = 1.0 / (1.0 + np.exp(minus_two_beta * (field[c] + h[site])))
@@ -83,9 +81,7 @@ def sweep_phases(
 
 
 @kernel
-def sweep_random(
-    spins, indptr, indices, weights, h, free, betas, key0, key1, site_key0, site_key1, chain0, step0
-):
+def sweep_random(spins, indptr, indices, weights, h, free, betas, key0, key1, site_key0, site_key1, chain0, step0):
     """Random-scan heat bath: len(free) updates per step and chain, each at a site drawn uniformly.
 
     Update u of a step uses Philox counter (chain // 4, u, step, 0) twice: once with the site key for which

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile to machine code without the GIL; exact IEEE arithmetic (no fastmath)."""
     dispatcher = numba.njit(nogil=True)(function)
     if not numba.config.DISABLE_JIT:
-        dispatcher._cache = _DigestCache(function)
+        # Where no folder can be written (a locked-down container, say) each process compiles anew.
+        with suppress(RuntimeError):
+            dispatcher._cache = _DigestCache(function)
     return dispatcher
 
 

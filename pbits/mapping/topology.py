@@ -143,9 +143,7 @@ class Grid(Topology):
     @cached_property
     def steps(self) -> frozenset[tuple[int, int]]:
         """All steps, rotations included."""
-        return frozenset(
-            step for a, b in self.rules for step in ((a, b), (-b, a), (-a, -b), (b, -a))
-        )
+        return frozenset(step for a, b in self.rules for step in ((a, b), (-b, a), (-a, -b), (b, -a)))
 
     @property
     def two_coloured(self) -> bool:

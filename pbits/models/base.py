@@ -99,10 +99,10 @@ def clamped_sites(model: EnergyModel, clamp: Clamp | None) -> tuple[NDArray[np.i
         For a site outside the model, or a value the site cannot hold.
     """
     clamp = clamp or {}
-    sites = np.array(sorted(int(site) for site in clamp), dtype=np.int64)
-    for site in sites:
-        if not 0 <= site < model.n:
-            raise ValueError(f"clamp names site {site}; the model has sites 0 to {model.n - 1}")
+    for site in clamp:
+        if site not in range(model.n):
+            raise ValueError(f"clamp names site {site!r}; the model has sites 0 to {model.n - 1}")
+    sites = np.array(sorted(clamp), dtype=np.int64)
     values = np.array([clamp[int(site)] for site in sites], dtype=np.float64)
     if model.domain == "real":
         if not np.isfinite(values).all():
@@ -111,7 +111,5 @@ def clamped_sites(model: EnergyModel, clamp: Clamp | None) -> tuple[NDArray[np.i
     for site, value in zip(sites, values):
         allowed = model.values(int(site))
         if value not in allowed:
-            raise ValueError(
-                f"clamp sets site {site} to {value:g}; it can hold {', '.join(f'{v:g}' for v in allowed)}"
-            )
+            raise ValueError(f"clamp sets site {site} to {value:g}; it can hold {', '.join(f'{v:g}' for v in allowed)}")
     return sites, values.astype(model.values(0).dtype)

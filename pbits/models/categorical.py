@@ -118,9 +118,7 @@ class CategoricalModel(EnergyModel):
         wrong = (flat < 0) | (flat >= self.n_states) | (flat != np.floor(flat))
         if wrong.any():
             row, site = np.argwhere(wrong)[0]
-            raise ValueError(
-                f"site {site} holds {flat[row, site]}; its categories are 0 to {self.n_states[site] - 1}"
-            )
+            raise ValueError(f"site {site} holds {flat[row, site]}; its categories are 0 to {self.n_states[site] - 1}")
         flat = flat.astype(np.int64)
         first, second = self.pairs.T
         energies = np.full(len(flat), self.offset)

@@ -156,9 +156,7 @@ class IsingModel(EnergyModel):
         loops = pairs[:, 0] == pairs[:, 1]
         if loops.any():
             site = int(pairs[loops][0, 0])
-            raise ValueError(
-                f"edge ({site}, {site}) couples a site to itself; s² = 1, so add its weight to the offset"
-            )
+            raise ValueError(f"edge ({site}, {site}) couples a site to itself; s² = 1, so add its weight to the offset")
         rows = np.concatenate([pairs[:, 0], pairs[:, 1]])
         cols = np.concatenate([pairs[:, 1], pairs[:, 0]])
         J = sp.coo_array((np.concatenate([coupling, coupling]), (rows, cols)), shape=(n, n))

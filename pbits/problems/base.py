@@ -159,9 +159,7 @@ class Problem(ABC):
     def _checked(self, states: ArrayLike, energies: ArrayLike) -> tuple[NDArray, NDArray[np.float64]]:
         rows, energy = np.asarray(states), np.asarray(energies, dtype=np.float64)
         if rows.ndim != 2 or len(rows) == 0 or rows.shape[1] != self.to_model().n:
-            raise ValueError(
-                f"states have shape {rows.shape}; expected (m, {self.to_model().n}) with m of at least 1"
-            )
+            raise ValueError(f"states have shape {rows.shape}; expected (m, {self.to_model().n}) with m of at least 1")
         if energy.shape != (len(rows),):
             raise ValueError(f"energies have shape {energy.shape}; expected ({len(rows)},), one per state")
         return rows, energy

@@ -102,9 +102,7 @@ class HopfieldMemory(Problem):
         self.name = name or f"Hopfield memory, {p} patterns of {self.n} spins, {rule}"
 
     @classmethod
-    def from_digits(
-        cls, count: int = 5, rule: Literal["hebb", "pseudo-inverse"] = "pseudo-inverse"
-    ) -> HopfieldMemory:
+    def from_digits(cls, count: int = 5, rule: Literal["hebb", "pseudo-inverse"] = "pseudo-inverse") -> HopfieldMemory:
         """The first image of each digit 0 … count−1 in scikit-learn's scans; +1 where ink ≥ 8 of 16."""
         if not 1 <= count <= 10:
             raise ValueError(f"count is {count}; there are 10 digits, so expected 1 to 10")
@@ -150,9 +148,7 @@ class HopfieldMemory(Problem):
     def decode(self, state: ArrayLike) -> Recall:
         overlap = self.overlap(state)
         nearest = int(np.abs(overlap).argmax())
-        return Recall(
-            pattern=nearest, overlap=float(overlap[nearest]), state=read_only(spins_of(state, self.n))
-        )
+        return Recall(pattern=nearest, overlap=float(overlap[nearest]), state=read_only(spins_of(state, self.n)))
 
     def score(self, answer: Recall) -> float:
         """Overlap with the target, or the largest absolute overlap where there is none."""
@@ -168,9 +164,7 @@ class HopfieldMemory(Problem):
             panels.append({"label": "stored", "values": self.patterns[self.target].tolist()})
         if self.cue is not None:
             panels.append({"label": "cue", "values": self.cue.tolist()})
-        panels.append(
-            {"label": f"recalled, overlap {solution.objective:.2f}", "values": answer.state.tolist()}
-        )
+        panels.append({"label": f"recalled, overlap {solution.objective:.2f}", "values": answer.state.tolist()})
         return {"kind": "images", "shape": list(self.shape), "panels": panels}
 
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:

@@ -52,6 +52,5 @@ def read(path: str | PathLike[str]) -> Problem:
         return MaxCut.from_rudy(file)
     near = get_close_matches(suffix, _FORMATS, n=1)
     raise ValueError(
-        f"{file.name} has no known format; known are {KNOWN}"
-        + (f". Perhaps {near[0]} was meant" if near else "")
+        f"{file.name} has no known format; known are {KNOWN}" + (f". Perhaps {near[0]} was meant" if near else "")
     )

@@ -109,9 +109,7 @@ class TravelingSalesman(Problem):
         if coordinates is not None:
             self.coordinates = read_only(np.array(coordinates, dtype=np.float64))
             if self.coordinates.shape != (self.n_cities, 2):
-                raise ValueError(
-                    f"coordinates have shape {self.coordinates.shape}; expected ({self.n_cities}, 2)"
-                )
+                raise ValueError(f"coordinates have shape {self.coordinates.shape}; expected ({self.n_cities}, 2)")
         self.scale = float(self.distances.max())
         self.penalty = _penalty(penalty, self.distances)
         self.optimum = optimum

@@ -189,9 +189,7 @@ class _Entry:
             elif rows is not None and not keyword.endswith("_SECTION"):
                 rows.append((where, line.split()))
             else:
-                raise ValueError(
-                    f"{where}: found {line[:40]!r}, expected a TSPLIB keyword{_nearest(keyword)}"
-                )
+                raise ValueError(f"{where}: found {line[:40]!r}, expected a TSPLIB keyword{_nearest(keyword)}")
 
     def _store(self, keyword: str, value: str, line: int) -> None:
         if keyword == "COMMENT" and keyword in self.headers:
@@ -199,9 +197,7 @@ class _Entry:
         elif keyword in self.headers:
             raise ValueError(f"{self.file}, line {line}: a second {keyword}, expected one")
         if not value and keyword not in ("NAME", "COMMENT"):
-            raise ValueError(
-                f"{self.file}, line {line}: {keyword} has no value, expected '{keyword} : value'"
-            )
+            raise ValueError(f"{self.file}, line {line}: {keyword} has no value, expected '{keyword} : value'")
         self.headers[keyword] = (value, line)
 
     def header(self, keyword: str) -> tuple[str, int]:
@@ -253,11 +249,7 @@ def _coordinates(entry: _Entry, section: str, n: int) -> NDArray[np.float64]:
 def _explicit_weights(entry: _Entry, n: int) -> NDArray[np.int64]:
     layout = entry.choice("EDGE_WEIGHT_FORMAT", _FORMATS)
     section = "EDGE_WEIGHT_SECTION"
-    flat = [
-        whole_number(token, where, 0, "a distance")
-        for where, tokens in entry.section(section)
-        for token in tokens
-    ]
+    flat = [whole_number(token, where, 0, "a distance") for where, tokens in entry.section(section) for token in tokens]
     skip_diagonal = 0 if "DIAG" in layout else 1
     if layout == "FULL_MATRIX":
         cells = tuple(np.indices((n, n)).reshape(2, -1))

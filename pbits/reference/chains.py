@@ -117,9 +117,7 @@ def transition_of(
     if order is not None and rule != "sequential":
         raise ValueError(f"order is for the rule 'sequential', not for {rule!r}")
     if (phases is not None) != (rule in ("phases", "chromatic")):
-        raise ValueError(
-            f"the rules 'phases' and 'chromatic' need phases, and the others have none; got {rule!r}"
-        )
+        raise ValueError(f"the rules 'phases' and 'chromatic' need phases, and the others have none; got {rule!r}")
     lazy = (1 - persistence) * up + persistence * (states > 0)
     singles = [[site] for site in range(n)]
     if rule == "random":
@@ -136,9 +134,7 @@ def transition_of(
         if rule == "chromatic":
             _check_independent(up, groups)
     else:
-        raise ValueError(
-            f"unknown rule {rule!r}; rules are sequential, random, chromatic, phases, synchronous"
-        )
+        raise ValueError(f"unknown rule {rule!r}; rules are sequential, random, chromatic, phases, synchronous")
     matrix = np.eye(len(states))
     for group in groups:
         matrix = matrix @ _phase(lazy, group)
@@ -215,9 +211,7 @@ def exact_tau_int(T: ArrayLike, pi: ArrayLike, f: ArrayLike) -> float:
     T = _stochastic(T)
     pi, f = np.asarray(pi, dtype=np.float64), np.asarray(f, dtype=np.float64)
     if pi.shape != (len(T),) or f.shape != (len(T),):
-        raise ValueError(
-            f"pi and f have shapes {pi.shape} and {f.shape}; expected ({len(T)},), one per state"
-        )
+        raise ValueError(f"pi and f have shapes {pi.shape} and {f.shape}; expected ({len(T)},), one per state")
     if np.abs(pi @ T - pi).max() > 1e-9:
         raise ValueError("pi is not the stationary law of T; take stationary(T)")
     g = f - pi @ f
@@ -231,9 +225,7 @@ def exact_tau_int(T: ArrayLike, pi: ArrayLike, f: ArrayLike) -> float:
 
 def _states(n: int) -> NDArray[np.int8]:
     if not 1 <= n <= MAX_SPINS:
-        raise ValueError(
-            f"{n} spins need a matrix with 2^{2 * n} entries; chains take up to {MAX_SPINS} spins"
-        )
+        raise ValueError(f"{n} spins need a matrix with 2^{2 * n} entries; chains take up to {MAX_SPINS} spins")
     rows = np.arange(1 << n)[:, None]
     return (2 * (rows >> np.arange(n)[::-1] & 1) - 1).astype(np.int8)
 

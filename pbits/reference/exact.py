@@ -91,9 +91,7 @@ class ExactLaw:
             wrong = values[digit] != column
             if wrong.any():
                 held = ", ".join(f"{value:g}" for value in values)
-                raise ValueError(
-                    f"site {site} holds {column[wrong].flat[0]:g}; under this law it holds {held}"
-                )
+                raise ValueError(f"site {site} holds {column[wrong].flat[0]:g}; under this law it holds {held}")
             rows = rows * len(values) + digit
         return rows
 
@@ -138,15 +136,11 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     """
     beta = finite_number(beta, "beta")
     if beta < 0:
-        raise ValueError(
-            f"beta is {beta:g}; it must be at least 0 (to maximise, change the sign of the model)"
-        )
+        raise ValueError(f"beta is {beta:g}; it must be at least 0 (to maximise, change the sign of the model)")
     if isinstance(model, GaussianModel):
         return _gaussian(model, beta, clamp)
     if model.domain == "real":
-        raise TypeError(
-            f"a {type(model).__name__} has no exact law; exact knows spins, categories and GaussianModel"
-        )
+        raise TypeError(f"a {type(model).__name__} has no exact law; exact knows spins, categories and GaussianModel")
     return _enumerated(model, beta, clamp)
 
 
@@ -160,9 +154,7 @@ def total_variation(p: ArrayLike, q: ArrayLike) -> float:
     """
     p, q = _distribution(p, "p"), _distribution(q, "q")
     if p.shape != q.shape:
-        raise ValueError(
-            f"the distributions have shapes {p.shape} and {q.shape}; they must list the same states"
-        )
+        raise ValueError(f"the distributions have shapes {p.shape} and {q.shape}; they must list the same states")
     return 0.5 * float(np.abs(p - q).sum())
 
 

@@ -7,9 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import expm, solve_continuous_lyapunov
 
 
-def ou_transition(
-    A: ArrayLike, beta: float, duration: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def ou_transition(A: ArrayLike, beta: float, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The exact solution x' = m + Φ(x − m) + Lξ of dx = −A(x − m) dt + √(2/β) dW, a `duration` later.
 
     Φ = exp(−A·duration) and LLᵀ = Σ − ΦΣΦᵀ, with Σ from the Lyapunov equation AΣ + ΣAᵀ = (2/β)·1, which is

@@ -148,9 +148,7 @@ def schedule_text(schedule: Mapping[str, Any]) -> str:
     chains = f"{number(schedule['chains'])} chains"
     if schedule["kind"] == "anneal":
         if schedule["beta_start"] == schedule["beta"]:
-            return (
-                f"{number(schedule['steps_per_sample'])} sweeps at β = {number(schedule['beta'])}, {chains}"
-            )
+            return f"{number(schedule['steps_per_sample'])} sweeps at β = {number(schedule['beta'])}, {chains}"
         return (
             f"{schedule['shape']} anneal, {number(schedule['steps_per_sample'])} sweeps, "
             f"β {number(schedule['beta_start'])} to {number(schedule['beta'])}, {chains}"

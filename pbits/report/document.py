@@ -38,9 +38,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise IsADirectoryError(f"cannot write {target}: it is a folder; name a file in it")
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(
-            f"cannot write {target}: the folder {str(target.parent)!r} is not yours to write"
-        )
+        raise PermissionError(f"cannot write {target}: the folder {str(target.parent)!r} is not yours to write")
     return target
 
 
@@ -88,9 +86,7 @@ def from_json(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         raise ValueError(f"{source} is not whole JSON (cut short, or something else): {error}") from None
     found = whole.get("schema") if isinstance(whole, dict) else None
     if found != SCHEMA:
-        raise ValueError(
-            f"{source} has schema {found!r}; expected {SCHEMA!r}, as Comparison.to_json writes it"
-        )
+        raise ValueError(f"{source} has schema {found!r}; expected {SCHEMA!r}, as Comparison.to_json writes it")
     documents = whole.get("comparisons")
     if not isinstance(documents, list):
         raise ValueError(f"{source}: 'comparisons' is missing or no list")

@@ -34,9 +34,7 @@ def to_html(documents: Sequence[Mapping[str, Any]], title: str = "One problem, s
     """
     bibliography = _bibliography(documents)
     sections = [_section(document, f"c{k}") for k, document in enumerate(documents, start=1)]
-    return _template().render(
-        title=title, summary=summary(documents), sections=sections, bibliography=bibliography
-    )
+    return _template().render(title=title, summary=summary(documents), sections=sections, bibliography=bibliography)
 
 
 @cache
@@ -82,9 +80,7 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
             for _, row in ran
             if row["distance"] and row["distance"].get("mapping") is not None
         ],
-        "embeddings": [
-            (row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")
-        ],
+        "embeddings": [(row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")],
         "ratios": [ratio for ratio in document["ratios"] if ratio["value"] is not None],
         "no_ratios": [ratio for ratio in document["ratios"] if ratio["value"] is None],
         "machines": [_machine(row, costs[row["machine"]], f"{anchor}-{k}") for k, row in ran],

@@ -202,17 +202,13 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
             left = 0.0
             for kind, (fill, hatch) in zip(kinds, _PHASE_FILLS * len(kinds)):
                 share = (spent.get(kind) or 0.0) / known if known else 0.0
-                axes.barh(
-                    place, share, left=left, height=0.6, color=fill, hatch=hatch, edgecolor="white", lw=0.5
-                )
+                axes.barh(place, share, left=left, height=0.6, color=fill, hatch=hatch, edgecolor="white", lw=0.5)
                 left += share
             unknown = [kind for kind in kinds if kind in spent and spent[kind] is None]
             note = si(total, "s")
             if unknown:
                 note = f"{', '.join(unknown)} not stated"
-            axes.annotate(
-                note, (left, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9
-            )
+            axes.annotate(note, (left, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
         handles = [
             Patch(facecolor=fill, hatch=hatch, edgecolor="white", label=kind)
             for kind, (fill, hatch) in zip(kinds, _PHASE_FILLS * len(kinds))

@@ -21,12 +21,7 @@ def summary(documents: Sequence[Mapping[str, Any]]) -> str:
     wrong = sum(_fell_short(row) for row in ran)
     if wrong:
         head += f" ({wrong} fell short: infeasible, or further from the exact law than chance allows)"
-    ratios = [
-        (ratio, document)
-        for document in documents
-        for ratio in document["ratios"]
-        if ratio["value"] is not None
-    ]
+    ratios = [(ratio, document) for document in documents for ratio in document["ratios"] if ratio["value"] is not None]
     sure = [(ratio, document) for ratio, document in ratios if ratio["low"] > 1 or ratio["high"] < 1]
     if not ratios:
         return f"{head}; no ratio of joules can be stated at a common boundary."

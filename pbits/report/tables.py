@@ -119,9 +119,7 @@ def to_csv(documents: Iterable[Mapping[str, Any]]) -> str:
 
 def headings(document: Mapping[str, Any]) -> list[str]:
     """The columns of the short table."""
-    quality = (
-        ["Feasible", "Gap"] if document["schedule"]["kind"] == "anneal" else ["Distance", "Effective samples"]
-    )
+    quality = ["Feasible", "Gap"] if document["schedule"]["kind"] == "anneal" else ["Distance", "Effective samples"]
     return [
         "Machine",
         "Answer",
@@ -173,8 +171,7 @@ def _markdown(document: Mapping[str, Any]) -> str:
         "",
         f"**{_md(document['verdict'])}**",
         "",
-        f"{schedule_text(document['schedule'])}; seed {document['seed']}; "
-        f"boundary {document['boundary_note']}.",
+        f"{schedule_text(document['schedule'])}; seed {document['seed']}; boundary {document['boundary_note']}.",
         "",
         _md_row(heads),
         _md_row(["---"] * len(heads)),

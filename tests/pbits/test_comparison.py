@@ -43,9 +43,7 @@ ANNEAL = pbits.Schedule.anneal(sweeps=50, chains=20, beta_start=0.1, beta_stop=3
 
 
 def test_a_ratio_of_sampling_machines_by_hand():
-    both = pbits.compare(
-        PAIR, [machine("a", 2e-12, low=1e-12, high=4e-12), machine("b", 1e-12)], SAMPLING, seed=1
-    )
+    both = pbits.compare(PAIR, [machine("a", 2e-12, low=1e-12, high=4e-12), machine("b", 1e-12)], SAMPLING, seed=1)
     ratio = both.ratio("a", "b")
     # The same draws on both, so the effective samples cancel and the prices remain.
     assert ratio == pytest.approx(2.0)
@@ -68,9 +66,7 @@ def test_a_ratio_to_solution_repeats_chains_until_sure():
 
 
 def test_the_weaker_evidence_is_inherited():
-    both = pbits.compare(
-        PAIR, [machine("a", 1e-12, evidence=Evidence.ASSUMED), machine("b", 1e-12)], SAMPLING, seed=1
-    )
+    both = pbits.compare(PAIR, [machine("a", 1e-12, evidence=Evidence.ASSUMED), machine("b", 1e-12)], SAMPLING, seed=1)
     assert both.ratio("a", "b").evidence is Evidence.ASSUMED
 
 

@@ -127,7 +127,7 @@ def strength(model, beta, **machine):
 
 def test_the_chain_strength_holds_against_neighbours_and_noise():
     model = clique(5, scale=4.0)
-    i, j, w = model.edges()
+    _, _, w = model.edges()
     neighbours = 0.5 * np.sqrt(np.mean(w**2)) * np.sqrt(2 * len(w) / 5)
     assert strength(model, 10.0, max_coupling=None) == pytest.approx(neighbours)
     assert strength(model, 0.1, max_coupling=None) == pytest.approx(2 / 0.1)

@@ -55,9 +55,7 @@ PRICES = PriceTable(
     },
     power={"on": known(0.5, 0.25, 1.0, "W"), "idle": unstated("W"), "active": Included(in_="update")},
     uplifts={
-        "board": Uplift(
-            factor=known(1.25, 1.0, 1.5, "1", Evidence.ASSUMED), power=known(16.0, 8.0, 32.0, "W")
-        ),
+        "board": Uplift(factor=known(1.25, 1.0, 1.5, "1", Evidence.ASSUMED), power=known(16.0, 8.0, 32.0, "W")),
         "wall": Uplift(factor=known(2.0, 1.5, 4.0, "1", Evidence.DERIVED)),
         "facility": Uplift(factor=unstated("1")),
     },

@@ -206,9 +206,7 @@ positive = st.floats(min_value=1e-30, max_value=1e30)
 @given(st.lists(positive, min_size=3, max_size=3).map(sorted), st.sampled_from(list(Evidence)), st.text())
 def test_a_parameter_survives_json_exactly(values, grade, note):
     low, value, high = values
-    parameter = Parameter(
-        value=value, unit="J", low=low, high=high, evidence=grade, source="key", note=note or "-"
-    )
+    parameter = Parameter(value=value, unit="J", low=low, high=high, evidence=grade, source="key", note=note or "-")
     assert Parameter.from_dict(json.loads(json.dumps(parameter.to_dict()))) == parameter
 
 

@@ -177,9 +177,7 @@ def test_the_error_of_rounding_is_of_first_order_in_the_step(coupling):
 def test_rounding_that_makes_the_voltages_run_away_is_refused():
     near = pbits.GaussianModel([[1.0, 0.99], [0.99, 1.0]])
     assert Circuit(component_bits=12).limits(near) == []
-    with pytest.raises(
-        pbits.NotMappable, match=r"components of 3 bits A is not positive definite.*use finer"
-    ):
+    with pytest.raises(pbits.NotMappable, match=r"components of 3 bits A is not positive definite.*use finer"):
         Circuit(component_bits=3).compile(near, pbits.Schedule())
     floating = pbits.GaussianModel([[1.001, -1.0], [-1.0, 1.001]])
     (reason,) = Circuit(coupling="passive", component_bits=4).limits(floating)
@@ -242,9 +240,7 @@ def test_the_adc_rounds_what_is_read_and_not_what_happens():
 def test_rounding_adds_a_twelfth_of_the_squared_step_to_the_variance():
     model = pbits.GaussianModel([[1.0]])
     chains = 40_000
-    run = pbits.run(
-        model, Circuit(adc_bits=3), pbits.Schedule(n_samples=1, n_warmup=15, chains=chains), seed=6
-    )
+    run = pbits.run(model, Circuit(adc_bits=3), pbits.Schedule(n_samples=1, n_warmup=15, chains=chains), seed=6)
     x = run.states[:, 0, 0]
     assert run.record["notes"]["adc"]["step"] == pytest.approx(1.0)
     assert set(np.unique(x)) <= {-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5}

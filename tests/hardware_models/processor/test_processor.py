@@ -66,9 +66,7 @@ def test_draws_do_not_depend_on_how_many_chains_run_or_which_are_kept(model):
 
     every = states(70, n_samples=12, n_warmup=0)
     np.testing.assert_allclose(states(3, n_samples=12, n_warmup=0), every[:3], rtol=1e-10)
-    np.testing.assert_allclose(
-        states(70, n_samples=3, n_warmup=3, steps_per_sample=3), every[:, 5::3], rtol=1e-10
-    )
+    np.testing.assert_allclose(states(70, n_samples=3, n_warmup=3, steps_per_sample=3), every[:, 5::3], rtol=1e-10)
 
 
 # Roofline

@@ -56,9 +56,7 @@ def test_random_scan_equals_the_twin():
     free = np.array([0, 2, 3, 7, 8])
     fast, slow = start(9, 5), start(9, 5)
     csr = posed.csr
-    toggles = ising.sweep_random(
-        fast, csr.indptr, csr.indices, csr.data, posed.h, free, betas, *KEY, *SITE_KEY, 4, 10
-    )
+    toggles = ising.sweep_random(fast, csr.indptr, csr.indices, csr.data, posed.h, free, betas, *KEY, *SITE_KEY, 4, 10)
     assert toggles == twins.sweep_random(slow, posed, free, betas, KEY, SITE_KEY, chain0=4, step0=10)
     assert np.array_equal(fast, slow)
 

@@ -74,9 +74,7 @@ def test_the_score_is_signed_with_a_target_and_absolute_without():
 def test_the_solution_is_chosen_by_energy_then_by_the_cue_and_never_by_the_target():
     memory = HopfieldMemory.from_digits()
     posed = memory.recall(memory.corrupt(1, 0.2, seed=1), target=3)
-    states = np.stack(
-        [memory.corrupt(3, 0.05, 1), memory.patterns[0], -memory.patterns[1], memory.patterns[1]]
-    )
+    states = np.stack([memory.corrupt(3, 0.05, 1), memory.patterns[0], -memory.patterns[1], memory.patterns[1]])
     found = posed.solution(states, memory.to_model().energy(states))
     assert (found.value.pattern, found.value.overlap) == (1, 1.0)
     assert found.objective == pytest.approx(float(memory.overlap(memory.patterns[1])[3]))

@@ -101,6 +101,4 @@ def test_diabetes_is_standardised():
 )
 def test_impossible_regressions_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        GaussianPosterior(
-            **{"X": [[1.0], [2.0]], "y": [1.0, 2.0], "noise_sd": 1.0, "prior_sd": 1.0, **changes}
-        )
+        GaussianPosterior(**{"X": [[1.0], [2.0]], "y": [1.0, 2.0], "noise_sd": 1.0, "prior_sd": 1.0, **changes})

@@ -26,9 +26,7 @@ def test_a_rudy_file_by_suffix_or_by_its_first_line(tmp_path, name):
 
 def test_an_unknown_format_lists_the_known_ones_and_the_nearest(tmp_path):
     (tmp_path / "toy.tps").write_text("NAME : toy\n")
-    with pytest.raises(
-        ValueError, match=r"toy.tps has no known format; known are TSPLIB.*rudy.*Perhaps .tsp"
-    ):
+    with pytest.raises(ValueError, match=r"toy.tps has no known format; known are TSPLIB.*rudy.*Perhaps .tsp"):
         read(tmp_path / "toy.tps")
 
 
