@@ -17,6 +17,13 @@ from pathlib import Path
 CATALOGUE = Path(__file__).parent / "catalogue"
 
 
+def __getattr__(name):
+    # hardware_models.pbit and its like load on first use, since they load the compiler.
+    if name in {module.name for module in pkgutil.iter_modules(__path__)}:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module 'hardware_models' has no attribute {name!r}")
+
+
 def substrates():
     """What this package offers to `pbits.available` and `pbits.load`."""
     from pbits.substrate import Listing, build

@@ -3,12 +3,13 @@
 A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a
 run counts: updates, weights read (one per neighbour and update; for a random scan their expected number),
 toggles, random bits, cells read out, and cells written when the machine is programmed or given a start state.
-The time that writing a start state takes is in no total.
+Writing start states is taken to last as long as a read-out, which moves as many bits. The machine is active
+while it sweeps, and idle while it is programmed, written and read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hardware_models.effects import Effect
 from hardware_models.timeline import Work, play
 from pbits.mapping import colour_classes
 from pbits.models import EnergyModel, IsingModel
-from pbits.parameters import Figure
+from pbits.parameters import Evidence, Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
 from pbits.substrate import Execution, Law, Observer, Placement, Program
@@ -41,6 +42,11 @@ class Timing:
     phase_s: Figure | float | None = None
     program_s: Figure | float | None = None
     read_s: Figure | float | None = None
+
+    @property
+    def start_s(self) -> Figure:
+        """Writing one frame of start states: nobody states it, so it is assumed to last as long as reading one."""
+        return replace(Figure.of(self.read_s), evidence=Evidence.ASSUMED)
 
     def __post_init__(self) -> None:
         for name, given in vars(self).items():
@@ -78,6 +84,8 @@ class ClockedProgram(Program):
     effects : what the chip makes of the model, applied in order at each β
     stores_beta : whether each change of β is a programming
     copies : copies of the model that run side by side, all with the mismatch of the first
+    persistence : ρ = e^(−Δt/τ) of a lazy cell
+    least_phases : phases that the clock has whatever the model
     """
 
     def __init__(
@@ -91,6 +99,7 @@ class ClockedProgram(Program):
         stores_beta: bool = False,
         copies: int = 1,
         persistence: float = 0.0,
+        least_phases: int = 0,
     ):
         self._model = model
         self._placement = placement
@@ -101,6 +110,8 @@ class ClockedProgram(Program):
         self._copies = copies
         self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
         self._scan = scan_of(update, model, persistence)
+        # The clock runs through all its phases, also those whose sites are clamped or absent.
+        self._phases = max(least_phases, len(self._scan.phases or []))
         self._held: tuple[float, IsingModel, dict[str, Any]] | None = None
 
     def _realise(self, beta: float) -> tuple[IsingModel, dict[str, Any]]:
@@ -133,7 +144,7 @@ class ClockedProgram(Program):
         frames = schedule.frames(tally.steps)
         # A machine that was programmed once serves every batch; one that stores βJ starts each batch over.
         rewrites = programmings > 1
-        moves = len(free) if self._scan.phases is None else len(self._scan.without(self._clamped).phases or [])
+        moves = self._phases or len(free)
         timing = self._timing
         timeline = play(
             [
@@ -142,6 +153,7 @@ class ClockedProgram(Program):
                     seconds=timing.program_s,
                     repeat=programmings * (batches if rewrites else 1),
                 ),
+                Work(phase="start states", seconds=timing.start_s, repeat=0 if initial is None else batches),
                 Work(phase="sweeping", seconds=timing.phase_s, repeat=tally.steps * moves * batches),
                 Work(phase="read-out", seconds=timing.read_s, repeat=frames * batches),
             ]
@@ -170,7 +182,10 @@ class ClockedProgram(Program):
         }
         return Execution(
             counts=counts,
-            seconds={"active": timeline.device_time},
+            seconds={
+                "active": timeline.spent.get("sweeping", Figure.of(0.0)),
+                "idle": timeline.rest("sweeping"),
+            },
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             notes=notes,

@@ -29,18 +29,30 @@ class Timeline:
 
     Attributes
     ----------
-    device_time : Figure
-        With its range and evidence; unknown when a piece of work that was done has no stated duration.
-    phases : dict
-        Seconds by phase of work; None for a phase of unstated duration.
+    spent : dict
+        A `Figure` of the seconds of each phase of work; unknown for a phase of unstated duration.
     """
 
-    device_time: Figure
-    phases: dict[str, float | None]
+    spent: dict[str, Figure]
+
+    @property
+    def device_time(self) -> Figure:
+        """All phases together; unknown where one of them is."""
+        return sum(self.spent.values(), Figure.of(0.0))
 
     @property
     def device_time_s(self) -> float | None:
+        """The value of `device_time`."""
         return self.device_time.value
+
+    @property
+    def phases(self) -> dict[str, float | None]:
+        """Seconds by phase of work; None for a phase of unstated duration."""
+        return {phase: figure.value for phase, figure in self.spent.items()}
+
+    def rest(self, phase: str) -> Figure:
+        """Everything but one phase."""
+        return sum((figure for name, figure in self.spent.items() if name != phase), Figure.of(0.0))
 
 
 def play(works: Iterable[Work]) -> Timeline:
@@ -58,7 +70,4 @@ def play(works: Iterable[Work]) -> Timeline:
 
     environment.process(machine())
     environment.run()
-    return Timeline(
-        device_time=sum(spent.values(), Figure.of(0.0)),
-        phases={phase: figure.value for phase, figure in spent.items()},
-    )
+    return Timeline(spent=spent)

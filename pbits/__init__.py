@@ -33,6 +33,9 @@ _HOME = {
     "available": "pbits.substrate",
     "load": "pbits.substrate",
     "NotMappable": "pbits.substrate",
+    "Program": "pbits.substrate",
+    "Substrate": "pbits.substrate",
+    "Problem": "pbits.problems",
     "Embedded": "pbits.embedded",
     "diagnose": "pbits.diagnostics",
     "Parameter": "pbits.parameters",
@@ -51,11 +54,12 @@ if TYPE_CHECKING:
     from pbits.ledger import EnergyLedger, price
     from pbits.models import CategoricalModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
     from pbits.parameters import Parameter
+    from pbits.problems import Problem
     from pbits.reference import exact
     from pbits.result import Run
     from pbits.runner import run
     from pbits.schedule import Schedule
-    from pbits.substrate import NotMappable, available, load
+    from pbits.substrate import NotMappable, Program, Substrate, available, load
 
 __all__ = [
     "CategoricalModel",
@@ -68,8 +72,11 @@ __all__ = [
     "NotMappable",
     "Parameter",
     "PolynomialModel",
+    "Problem",
+    "Program",
     "Run",
     "Schedule",
+    "Substrate",
     "available",
     "compare",
     "diagnose",

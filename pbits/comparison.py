@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pbits import report
-from pbits.diagnostics import Diagnosis, diagnose
+from pbits.diagnostics import Diagnosis, diagnose, repeats_to_target, success_interval
 from pbits.errors import histogram, law_table
 from pbits.ledger import EnergyLedger, price
 from pbits.models import EnergyModel
@@ -38,8 +38,8 @@ class Ratio(float):
     Attributes
     ----------
     low, high : float
-        With a's prices at their low and b's at their high ends, and the other way round: the widest the stated
-        ranges allow.
+        The range: the prices and times of each machine at their low or high ends together, those of the two
+        machines and chance (the 95 % interval of success probabilities or autocorrelation times) as independent.
     metric : str
         Joules of what.
     boundary : str
@@ -68,6 +68,42 @@ class Ratio(float):
         ratio.low, ratio.high = low, high
         ratio.metric, ratio.boundary, ratio.evidence = metric, boundary, evidence
         return ratio
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Joules at equal quality: per solution, or per effective sample.
+
+    Attributes
+    ----------
+    joules : float or None
+    at_least : float or None
+        A bound where no chain succeeded.
+    prices, chance : (float, float)
+        Factors to the ends of the range of prices and times, and to the ends of the 95 % interval of the success
+        probability or of the autocorrelation time.
+    boundary : str or None
+    full_batch : bool
+        Whether the machine was charged its share of a batch that fills it.
+    evidence : Evidence or None
+    reason : str
+        Why `joules` is None; empty where it is known.
+    """
+
+    joules: float | None
+    at_least: float | None
+    prices: tuple[float, float]
+    chance: tuple[float, float]
+    boundary: str | None
+    full_batch: bool
+    evidence: Evidence | None
+    reason: str
+
+    def ends(self, *, chance: bool = True) -> tuple[float, float]:
+        """Factors from the value to the ends of its range, with or without chance."""
+        if not chance:
+            return self.prices
+        return self.prices[0] * self.chance[0], self.prices[1] * self.chance[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,18 +180,51 @@ class Comparison:
         """Joules of what machines are compared by."""
         return "joules per solution" if self.schedule.kind == "anneal" else "joules per effective sample"
 
-    def quality_joules(self, ledger: EnergyLedger) -> float | None:
-        """Joules per solution (anneals) or per effective sample (sampling); None where quality is not reached.
+    def quality(self, machine: str, boundary: str | None = None) -> Quality:
+        """What a machine needs per solution (anneals) or per effective sample (sampling), and how sure that is.
 
-        Chains that have not converged have no effective samples to speak of.
+        A processor is charged its share of a batch that fills it, so that the number of chains, which the user
+        chose, does not decide how well it looks.
+
+        Parameters
+        ----------
+        machine : str
+        boundary : str, optional
+            By default that of the comparison, or the machine's own where the comparison has none.
         """
+        row = next(row for row in self.rows if row.machine == machine)
+        assert row.run is not None
+        ledger = price(row.run, boundary or self.boundary, uplifts=self.uplifts.get(machine), full_batch=True)
+        joules = at_least = None
+        fewer = more = 1.0
+        reason = "; ".join(ledger.reasons)
         if self.schedule.kind == "sample":
-            row = next(row for row in self.rows if row.machine == ledger.machine)
-            converged = row.diagnosis is not None and row.diagnosis.converged
-            return ledger.per_effective_sample if converged else None
-        if self.goal is None:
-            return None
-        return ledger.per_solution(**self._target())
+            joules = ledger.per_effective_sample
+            reason = reason or ("" if joules is not None else "the chains have not converged")
+            if joules is not None and row.diagnosis is not None and row.diagnosis.worst_tau_int is not None:
+                fewer, more = _tau_spread(row.diagnosis.worst_tau_int, row.run.n_samples)
+        elif self.goal is not None:
+            joules = ledger.per_solution(**self._target())
+            at_least = ledger.per_solution_at_least(**self._target())
+            successes, trials = row.run.success_fraction(**self._target())
+            reason = reason or ("" if successes else "no chain reached the goal")
+            if successes:
+                fewer, more = _repeats_spread(successes, trials)
+        else:
+            reason = reason or "nothing counts as solved"
+        scale = (1.0, 1.0)
+        if ledger.joules and ledger.interval is not None:
+            scale = ledger.interval[0] / ledger.joules, ledger.interval[1] / ledger.joules
+        return Quality(
+            joules=joules,
+            at_least=at_least,
+            prices=scale,
+            chance=(fewer, more),
+            boundary=ledger.boundary,
+            full_batch=row.run.full_batch_time is not None,
+            evidence=ledger.evidence,
+            reason=reason,
+        )
 
     def _target(self) -> dict[str, Any]:
         return {"target" if self.problem is None else "objective": self.goal}
@@ -182,33 +251,32 @@ class Comparison:
         boundary = self.boundary or _common_boundary([self.runs[a], self.runs[b]], self.uplifts)
         if boundary is None:
             return None, f"no boundary can be stated for both {a} and {b}: {self._missing(a, b)}"
-        first, second = (_account(self.runs[name], boundary, self.uplifts) for name in (a, b))
-        joules = self.quality_joules(first), self.quality_joules(second)
-        if joules[0] is None or joules[1] is None:
-            lacking = a if joules[0] is None else b
-            ledger = first if joules[0] is None else second
-            if ledger.joules is None:
-                return None, f"{lacking}: {'; '.join(ledger.reasons)}"
-            if self.schedule.kind == "anneal":
-                return None, f"{lacking}: no chain reached the goal"
-            return None, f"{lacking}: the chains have not converged"
-        value = joules[0] / joules[1]
-        (low_a, high_a), (low_b, high_b) = (_relative(ledger) for ledger in (first, second))
-        weakest = [ledger.evidence for ledger in (first, second) if ledger.evidence is not None]
+        first, second = (self.quality(name, boundary) for name in (a, b))
+        if first.joules is None or second.joules is None:
+            lacking, found = (a, first) if first.joules is None else (b, second)
+            return None, f"{lacking}: {found.reason}"
+        # Machines that make the same decisions have the same draws, so what chance did to one it did to both.
+        same = np.array_equal(self.runs[a].energies, self.runs[b].energies)
+        value = first.joules / second.joules
+        low, high = _apart(first, second, chance=not same)
         return Ratio(
             value,
-            low=value * low_a / high_b,
-            high=value * high_a / low_b,
+            low=value * low,
+            high=value * high,
             metric=self.metric,
             boundary=boundary,
-            evidence=Evidence.weakest(weakest),
+            evidence=Evidence.weakest(one.evidence for one in (first, second) if one.evidence is not None),
         ), ""
 
     def _missing(self, a: str, b: str) -> str:
+        for name in (a, b):
+            own = price(self.runs[name])
+            if own.joules is None:
+                return f"{name}: {'; '.join(own.reasons)}"
         where = " and ".join(
             f"{name} at the {prices.boundary}" for name in (a, b) if (prices := self.runs[name].prices) is not None
         )
-        return f"prices are stated for {where or 'neither'}, and no complete uplift joins them"
+        return f"prices are stated for {where}, and no complete uplift joins them"
 
     def verdict(self) -> str:
         """What was found and how sure that is, in one sentence."""
@@ -227,13 +295,17 @@ class Comparison:
             return "no machine handed over a feasible answer"
         if self.schedule.kind == "sample":
             errors = {row.machine: row.run.errors for row in ran if row.run and row.run.errors}
-            off = {name: one for name, one in errors.items() if not one.faithful}
             if not errors:
                 return ""
-            text = f"{len(errors) - len(off)} of {len(errors)} match the exact law within their sampling noise"
+            judged = {name: one for name, one in errors.items() if one.faithful is not None}
+            off = {name: one for name, one in judged.items() if not one.faithful}
+            text = f"{len(judged) - len(off)} of {len(ran)} match the exact law as closely as chance allows"
             if off:
                 worst = max(off, key=lambda name: off[name].total)
-                text += f", {worst} is off by {off[worst].total:.2g} ({off[worst].measure})"
+                text += f", {worst} is off by {report.times(off[worst].total)} ({off[worst].measure})"
+            undecided = [row.machine for row in ran if row.machine not in judged]
+            if undecided:
+                text += f", {', '.join(undecided)} cannot be judged (not converged, or out of reach of enumeration)"
             return text
         if not solved:
             return ""
@@ -244,18 +316,29 @@ class Comparison:
         return f"best answer {best:.4g} {unit}".rstrip() + f", reached by {reached} of {len(ran)}"
 
     def _energy_verdict(self, ran: Sequence[Row]) -> str:
-        priced = [row.machine for row in ran if row.ledger is not None and self.quality_joules(row.ledger) is not None]
-        pairs = [(found, a, b) for a, b in permutations(priced, 2) if (found := self.ratio(a, b)) is not None]
-        if not pairs:
-            return "no ratio of joules can be stated" if len(priced) > 1 else ""
-        best, a, b = min(pairs)
-        evidence = best.evidence.value if best.evidence else "unknown"
-        sure = "the stated ranges agree on who wins" if best.high < 1 else "the stated ranges do not exclude 1"
-        return (
-            f"{a} needs {report.times(1 / best)} times fewer {best.metric} than {b} at the {best.boundary} "
-            f"boundary (range {report.times(1 / best.high)} to {report.times(1 / best.low)}; {sure}; weakest "
-            f"evidence: {evidence})"
-        )
+        names = [row.machine for row in ran]
+        pairs = [(found, a, b) for a, b in permutations(names, 2) if (found := self.ratio(a, b)) is not None]
+        sure = [pair for pair in pairs if pair[0].high < 1]
+        if sure:
+            best, a, b = min(sure, key=lambda pair: pair[0].high)
+            evidence = best.evidence.value if best.evidence else "unknown"
+            text = (
+                f"{self._called(a)} needs {report.times(1 / best)} times fewer {best.metric} than {self._called(b)} "
+                f"at the {best.boundary} boundary (range {report.times(1 / best.high)} to "
+                f"{report.times(1 / best.low)}; weakest evidence: {evidence})"
+            )
+        elif pairs:
+            text = "for no two machines do the ranges tell which needs fewer joules"
+        else:
+            text = "no ratio of joules can be stated" if len(names) > 1 else ""
+        waiting = [row.machine for row in ran if row.ledger and row.ledger.joules is None and row.ledger.without_idle]
+        if waiting:
+            text += f"; no total for {', '.join(waiting)}, whose standby power is not stated"
+        return text
+
+    def _called(self, machine: str) -> str:
+        illustrative = self.runs[machine].record["machine"]["illustrative"]
+        return f"{machine} (illustrative)" if illustrative else machine
 
     def _distance(self, row: Row) -> dict[str, Any] | None:
         """The three errors of a row, and its histogram where there are few states."""
@@ -283,7 +366,6 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The whole comparison as JSON-ready values: the one document every report is made from."""
-        schedule = {key: value for key, value in self.schedule.to_dict().items() if value is not None}
         return plain(
             {
                 "schema": SCHEMA,
@@ -301,7 +383,7 @@ class Comparison:
                     "unit": self.problem.unit,
                     "optimum": self.problem.optimum,
                 },
-                "schedule": {"kind": self.schedule.kind, **schedule},
+                "schedule": _schedule(self.schedule),
                 "seed": self.seed,
                 "boundary": self.boundary,
                 "boundary_note": self.boundary_note,
@@ -349,11 +431,8 @@ class Comparison:
                 "warnings": list(diagnosis.warnings),
             }
         )
-        entry["schedule"] = {
-            "chains": one.schedule.chains,
-            "steps": one.schedule.total_steps,
-            "draws": one.n_samples,
-        }
+        entry["schedule"] = _schedule(one.schedule)
+        entry["illustrative"] = one.record["machine"]["illustrative"]
         entry["device_time_s"] = one.device_time_s
         entry["phases"] = dict(one.phases)
         entry["wall_time_s"] = one.wall_time_s
@@ -366,16 +445,23 @@ class Comparison:
             "at_boundary": ledger.to_dict(),
             "stated": native.to_dict(),
             "per_sample": native.per_sample,
-            "per_effective_sample": self.quality_joules(native) if self.schedule.kind == "sample" else None,
-            "per_solution": self.quality_joules(native) if self.schedule.kind == "anneal" else None,
-            "per_solution_at_least": self._bound(native),
+            "quality": self._quality(row.machine),
         }
         return entry
 
-    def _bound(self, ledger: EnergyLedger) -> float | None:
-        if self.schedule.kind != "anneal" or self.goal is None:
-            return None
-        return ledger.per_solution_at_least(**self._target())
+    def _quality(self, machine: str) -> dict[str, Any]:
+        found = self.quality(machine)
+        low, high = found.ends()
+        return {
+            "joules": found.joules,
+            "low": None if found.joules is None else found.joules * low,
+            "high": None if found.joules is None else found.joules * high,
+            "at_least": found.at_least,
+            "boundary": found.boundary,
+            "full_batch": found.full_batch,
+            "evidence": None if found.evidence is None else found.evidence.value,
+            "reason": found.reason,
+        }
 
     def _ratios(self) -> list[dict[str, Any]]:
         ratios = []
@@ -555,13 +641,39 @@ def _goal(problem: Problem | None, runs: Sequence[Run], goal: float | None) -> f
     return min(scores) if problem.sense == "min" else max(scores)
 
 
-def _relative(ledger: EnergyLedger) -> tuple[float, float]:
-    """The ends of a ledger's interval, as fractions of its total."""
-    assert ledger.joules is not None
-    assert ledger.interval is not None
-    if ledger.joules == 0:
-        return 1.0, 1.0
-    return ledger.interval[0] / ledger.joules, ledger.interval[1] / ledger.joules
+def _apart(first: Quality, second: Quality, *, chance: bool) -> tuple[float, float]:
+    """Factors to the ends of a ratio: independent factors f_i join as exp √Σ (ln f_i)².
+
+    Prices and times of one machine are taken at their ends together; those of two machines, and chance, are
+    independent.
+    """
+    down = [first.prices[0], 1 / second.prices[1]]
+    up = [first.prices[1], 1 / second.prices[0]]
+    if chance:
+        down += [first.chance[0], 1 / second.chance[1]]
+        up += [first.chance[1], 1 / second.chance[0]]
+    return (
+        float(np.exp(-np.sqrt(np.sum(np.log(down) ** 2)))),
+        float(np.exp(np.sqrt(np.sum(np.log(up) ** 2)))),
+    )
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    stated = {key: value for key, value in schedule.to_dict().items() if value is not None}
+    return {"kind": schedule.kind, "steps": schedule.total_steps, **stated}
+
+
+def _repeats_spread(successes: int, trials: int) -> tuple[float, float]:
+    """Factors on the repeats to a solution at the ends of the 95 % interval of the success probability."""
+    low, high = success_interval(successes, trials)
+    repeats = repeats_to_target(successes / trials)
+    return repeats_to_target(high) / repeats, repeats_to_target(low) / repeats
+
+
+def _tau_spread(tau: float, draws: int) -> tuple[float, float]:
+    """Factors on τ_int two standard errors down and up; σ_τ/τ ≈ √(2(2W + 1)/N) with a window W = 5τ (Sokal)."""
+    spread = min(0.9, 2 * float(np.sqrt(2 * (10 * tau + 1) / draws)))
+    return 1 - spread, 1 + spread
 
 
 def _thinned(one: Run) -> dict[str, Any]:

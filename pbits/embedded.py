@@ -166,4 +166,5 @@ class _EmbeddedProgram(Program):
             device_time_s=done.device_time_s,
             phases=done.phases,
             notes=notes,
+            full_batch_s=done.full_batch_s,
         )

@@ -21,6 +21,12 @@ from pbits.substrate import Law
 MAX_SITES = 14
 """Spin laws are tabulated up to this many sites of the machine: 2¹⁴ states."""
 
+TOLERANCE = 0.01
+"""What mapping and clock error may come to, together, on a machine that is called faithful."""
+
+MARGIN = 1.5
+"""How many times its floor the total may be on a machine that is called faithful."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
@@ -29,12 +35,17 @@ class Errors:
     Attributes
     ----------
     measure : str
-        Spins: total variation. Reals: root mean square over sites of the shift of the mean, in standard deviations
-        of the posed law.
+        Spins: total variation. Reals: the root mean square, over all free sites i and all pairs i ≤ j of them, of
+        the deviations (m − μ)_i/√Σ_ii of the means and (S − Σ)_ij/√(Σ_ii Σ_jj + Σ_ij²) of the covariances, where
+        μ and Σ are the moments of the law that is compared with. A single draw knows each of them to within 1.
     mapping, clock, sampling, total : float
         `total` is the draws against the Boltzmann law of the model as posed.
     floor : float
-        What `sampling` and, for a faithful machine, `total` would be by chance, given the effective samples.
+        What `sampling` and, for a faithful machine, `total` would be by chance, given the effective samples. Reals:
+        1/√ESS, with the ESS of the means; draws that are positively correlated know the covariances better than
+        that, so the floor is generous.
+    converged : bool
+        Whether the effective samples, and with them the floor, can be trusted (`Diagnosis.converged`).
     """
 
     measure: str
@@ -43,11 +54,23 @@ class Errors:
     sampling: float
     total: float
     floor: float
+    converged: bool
 
     @property
-    def faithful(self) -> bool:
-        """Whether the draws are as close to the posed law as chance allows (1.5 times the floor)."""
-        return self.total <= 1.5 * self.floor
+    def faithful(self) -> bool | None:
+        """Whether the machine samples the law as posed; None where these draws cannot tell.
+
+        False where mapping and clock error, which are exact and owe nothing to the draws, add up to more than
+        0.01, or where the total exceeds 1.5 times its floor. None where the chains have not converged, or are so
+        few that 1.5 times the floor reaches 1, which no machine could exceed. An exact sampler exceeds 1.5 times
+        the floor by chance in one run of four for one spin, one of ten for one real, one of a thousand for five
+        spins, and never for ten.
+        """
+        if self.mapping + self.clock > TOLERANCE:
+            return False
+        if not self.converged or MARGIN * self.floor >= 1:
+            return None
+        return self.total <= MARGIN * self.floor
 
 
 def law_table(law: Law, n: int) -> NDArray[np.float64]:
@@ -82,50 +105,90 @@ def _code(spins: NDArray) -> NDArray[np.int64]:
     return (spins > 0) @ (1 << np.arange(spins.shape[1])[::-1])
 
 
-def within_reach(posed: EnergyModel, law: Law) -> bool:
-    """Whether the laws can be written down: spins on up to 14 machine sites, and Gaussian models."""
+def within_reach(posed: EnergyModel, realised: EnergyModel, law: Law) -> bool:
+    """Whether the laws can be written down: spins on up to 14 machine sites, and Gaussian models.
+
+    What is held and what the law is stated of must be models of the same machine sites.
+    """
+    if law.model is None or realised.n != law.model.n:
+        return False
     if isinstance(posed, GaussianModel):
-        return law.kind == "boltzmann" and isinstance(law.model, GaussianModel)
-    if not (isinstance(posed, IsingModel) and isinstance(law.model, IsingModel)):
+        gaussian = isinstance(realised, GaussianModel) and isinstance(law.model, GaussianModel)
+        return gaussian and law.kind == "boltzmann" and law.readout is None
+    if not all(isinstance(model, IsingModel) for model in (posed, realised, law.model)):
         return False
     largest = {"boltzmann": MAX_SITES, "stationary": MAX_SPINS, "unknown": 0}[law.kind]
     return law.model.n <= largest
 
 
-def three_errors(posed: EnergyModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float) -> Errors:
+def three_errors(
+    posed: EnergyModel,
+    realised: EnergyModel,
+    law: Law,
+    clamp: Clamp,
+    states: NDArray,
+    effective_samples: float,
+    converged: bool,
+) -> Errors:
     """The errors of draws (chains, draws, n) of a model whose laws are `within_reach`."""
-    if isinstance(posed, GaussianModel):
-        return _reals(posed, law, clamp, states, effective_samples)
-    n = posed.n
-    wanted = law_table(Law(kind="boltzmann", model=posed, beta=law.beta, clamp=clamp), n)
-    held = law_table(Law(kind="boltzmann", model=law.model, beta=law.beta, clamp=law.clamp, readout=law.readout), n)
-    moved = held if law.kind == "boltzmann" else law_table(law, n)
+    wanted = Law(kind="boltzmann", model=posed, beta=law.beta, clamp=clamp)
+    held = Law(kind="boltzmann", model=realised, beta=law.beta, clamp=law.clamp, readout=law.readout)
+    compare = _reals if isinstance(posed, GaussianModel) else _spins
+    return compare(wanted, held, law, states, effective_samples, converged)
+
+
+def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples: float, converged: bool) -> Errors:
+    n = states.shape[-1]
+    of_posed, of_held, of_law = law_table(wanted, n), law_table(held, n), law_table(law, n)
     drawn = histogram(states)
     return Errors(
         measure="total variation",
-        mapping=float(total_variation(held, wanted)),
-        clock=float(total_variation(moved, held)),
-        sampling=float(total_variation(drawn, moved)),
-        total=float(total_variation(drawn, wanted)),
-        floor=float(tv_noise_floor(moved, effective_samples)),
+        mapping=float(total_variation(of_held, of_posed)),
+        clock=float(total_variation(of_law, of_held)),
+        sampling=float(total_variation(drawn, of_law)),
+        total=float(total_variation(drawn, of_posed)),
+        floor=float(tv_noise_floor(of_law, effective_samples)),
+        converged=converged,
     )
 
 
-def _reals(posed: GaussianModel, law: Law, clamp: Clamp, states: NDArray, effective_samples: float) -> Errors:
-    assert law.model is not None
-    wanted, held = exact(posed, law.beta, clamp), exact(law.model, law.beta, law.clamp)
-    free = np.setdiff1d(np.arange(posed.n), list(clamp))
-    deviations = np.sqrt(np.diag(wanted.covariance)[free])
-    drawn = states.reshape(-1, posed.n).mean(axis=0)
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-    def shift(a: NDArray, b: NDArray) -> float:
-        return float(np.sqrt(np.mean(((a - b)[free] / deviations) ** 2)))
 
+def _reals(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples: float, converged: bool) -> Errors:
+    n = states.shape[-1]
+    free = np.setdiff1d(np.arange(n), list(wanted.clamp))
+    of_posed, of_held, of_law = (_moments(one, free) for one in (wanted, held, law))
+    flat = states.reshape(-1, n)[:, free]
+    drawn = flat.mean(axis=0), np.atleast_2d(np.cov(flat, rowvar=False))
     return Errors(
-        measure="shift of the means, in standard deviations",
-        mapping=shift(held.mean, wanted.mean),
-        clock=0.0,
-        sampling=shift(drawn, held.mean),
-        total=shift(drawn, wanted.mean),
+        measure="root mean square deviation of means and covariances, in standard errors of one draw",
+        mapping=_deviation(of_held, of_posed),
+        clock=_deviation(of_law, of_held),
+        sampling=_deviation(drawn, of_law),
+        total=_deviation(drawn, of_posed),
         floor=float(1 / np.sqrt(effective_samples)),
+        converged=converged,
     )
+
+
+def _moments(law: Law, free: NDArray[np.int64]) -> Moments:
+    assert law.model is not None
+    moments = exact(law.model, law.beta, law.clamp)
+    return moments.mean[free], moments.covariance[np.ix_(free, free)]
+
+
+def standardised(found: Moments, truth: Moments) -> NDArray[np.float64]:
+    """Deviations of n means and n(n + 1)/2 covariances from the true ones, in standard errors of one draw.
+
+    A mean of N independent normal draws has variance Σ_ii/N, and a covariance (Σ_ii Σ_jj + Σ_ij²)/N.
+    """
+    (mean, covariance), (mu, sigma) = found, truth
+    variances = np.diag(sigma)
+    of_means = (mean - mu) / np.sqrt(variances)
+    of_covariances = (covariance - sigma) / np.sqrt(np.outer(variances, variances) + sigma**2)
+    return np.concatenate([of_means, of_covariances[np.triu_indices(len(mu))]])
+
+
+def _deviation(found: Moments, truth: Moments) -> float:
+    return float(np.sqrt(np.mean(standardised(found, truth) ** 2)))

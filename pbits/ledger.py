@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pbits.diagnostics import diagnose, repeats_to_target
 from pbits.parameters import (
     BOUNDARIES,
     Evidence,
@@ -28,6 +29,9 @@ from pbits.parameters import (
 
 if TYPE_CHECKING:
     from pbits.result import Run
+
+
+IDLE = "power.idle"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +99,17 @@ class EnergyLedger:
         The total with every price and every device time at the low end of its range, and with all at the high
         end: the widest the ranges allow, not a confidence interval. None where `joules` is.
     lower_bound : float or None
-        The sum of the rows that are known, at their prices (not at the low ends). Equal to `joules` where
-        that is known; None where no row is.
+        The sum of the rows that are known, at the low ends of their ranges; None where no row is.
+    without_idle : float or None
+        The total without what the machine draws while it is programmed, written and read (`power.idle`): known
+        also where nobody states that power, and then no substitute for `joules`.
     rows : tuple of LedgerRow
     evidence : Evidence or None
         The weakest of the rows that contribute joules.
     reasons : tuple of str
         Why `joules` is None; empty where it is known.
+    full_batch : bool
+        Whether the run was charged its share of a batch that fills the machine, see `price`.
     """
 
     machine: str
@@ -109,9 +117,11 @@ class EnergyLedger:
     joules: float | None
     interval: tuple[float, float] | None
     lower_bound: float | None
+    without_idle: float | None
     rows: tuple[LedgerRow, ...]
     evidence: Evidence | None
     reasons: tuple[str, ...]
+    full_batch: bool
     run: Run = field(repr=False, compare=False)
 
     @property
@@ -125,15 +135,13 @@ class EnergyLedger:
     def per_effective_sample(self) -> float | None:
         """Joules per effective sample of the worst observable that `pbits.diagnose` looks at.
 
-        The warm-up yields no samples and is charged all the same. None where the joules or the effective
-        sample size are unknown.
+        The warm-up yields no samples and is charged all the same. None where the joules are unknown, and where
+        the chains have not converged: then there are no effective samples to speak of.
         """
-        from pbits.diagnostics import diagnose
-
         if self.joules is None:
             return None
-        ess = diagnose(self.run).worst_ess
-        return self.joules / ess if ess else None
+        found = diagnose(self.run)
+        return self.joules / found.worst_ess if found.converged and found.worst_ess else None
 
     def per_solution(
         self, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
@@ -151,8 +159,8 @@ class EnergyLedger:
             For a confidence outside (0, 1).
         """
         successes, trials = self.run.success_fraction(target, objective=objective)
-        repeats = _repeats(successes / trials if trials else 0.0, confidence)
-        if self.joules is None or repeats is None:
+        repeats = repeats_to_target(successes / trials, confidence)
+        if self.joules is None or not successes:
             return None
         return self.joules / trials * repeats
 
@@ -162,13 +170,13 @@ class EnergyLedger:
         """A lower bound on `per_solution` where no chain succeeded, else None.
 
         None of n chains having succeeded, p ≤ 1 − 0.05^(1/n) at 95 % confidence (one-sided), and the bound is
-        `per_solution` at that p.
+        `per_solution` at that p and at the low ends of all ranges.
         """
         successes, trials = self.run.success_fraction(target, objective=objective)
-        if self.joules is None or successes or not trials:
+        repeats = repeats_to_target(1 - 0.05 ** (1 / trials), confidence)
+        if self.lower_bound is None or successes:
             return None
-        repeats = _repeats(1 - 0.05 ** (1 / trials), confidence)
-        return None if repeats is None else self.joules / trials * repeats
+        return self.lower_bound / trials * repeats
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: all but the run, and what needs a diagnosis or a target."""
@@ -178,6 +186,8 @@ class EnergyLedger:
             "joules": self.joules,
             "interval": None if self.interval is None else list(self.interval),
             "lower_bound": self.lower_bound,
+            "without_idle": self.without_idle,
+            "full_batch": self.full_batch,
             "per_sample": self.per_sample,
             "evidence": None if self.evidence is None else self.evidence.value,
             "reasons": list(self.reasons),
@@ -190,6 +200,8 @@ def price(
     boundary: str | None = None,
     prices: PriceTable | None = None,
     uplifts: Mapping[str, Uplift | Mapping[str, float]] | None = None,
+    *,
+    full_batch: bool = False,
 ) -> EnergyLedger:
     """What a run cost in joules at a boundary.
 
@@ -206,6 +218,9 @@ def price(
     uplifts : mapping, optional
         Your own, by the boundary reached: an `Uplift`, or {"factor": 1.2, "power_w": 10.0} with either or
         both. They come before the machine's and count as assumed, with no range.
+    full_batch : bool
+        Charge a machine that many runs can share (a processor) this run's share of a batch large enough to fill
+        it, instead of all the time that this run alone took. Nothing changes for a machine without such a share.
 
     Returns
     -------
@@ -224,7 +239,7 @@ def price(
     own = {check_boundary(name): _given_uplift(name, uplift) for name, uplift in (uplifts or {}).items()}
     prices = run.prices if prices is None else prices
     if prices is None:
-        return _unknown(run, boundary, f"{run.machine} states no prices")
+        return _unknown(run, boundary, f"{run.machine} states no prices", full_batch)
     stated = BOUNDARIES.index(prices.boundary)
     reached = stated if boundary is None else BOUNDARIES.index(boundary)
     if reached < stated:
@@ -232,32 +247,39 @@ def price(
             run,
             boundary,
             f"prices of {run.machine} include the whole {prices.boundary}; ask for {prices.boundary!r} or wider",
+            full_batch,
         )
     account = _Account()
-    account.charge(run, prices)
+    times, device_time = dict(run.power_times), run.device_time
+    if full_batch and run.full_batch_time is not None:
+        times["active"] = device_time = run.full_batch_time
+    account.charge(run, prices, times)
     for name in BOUNDARIES[stated + 1 : reached + 1]:
         below = BOUNDARIES[BOUNDARIES.index(name) - 1]
         uplift = own.get(name, prices.uplifts.get(name))
         if uplift is None:
-            account.reasons.append(
+            account.miss(
+                name,
                 f"no uplift from {below} to {name} is known for {run.machine}; give "
-                f"uplifts={{{name!r}: {{'factor': …, 'power_w': …}}}}"
+                f"uplifts={{{name!r}: {{'factor': …, 'power_w': …}}}}",
             )
         else:
-            account.widen(name, uplift, run.device_time)
-    return account.ledger(run, BOUNDARIES[reached])
+            account.widen(name, uplift, device_time)
+    return account.ledger(run, BOUNDARIES[reached], full_batch)
 
 
-def _unknown(run: Run, boundary: str | None, reason: str) -> EnergyLedger:
+def _unknown(run: Run, boundary: str | None, reason: str, full_batch: bool) -> EnergyLedger:
     return EnergyLedger(
         machine=run.machine,
         boundary=boundary,
         joules=None,
         interval=None,
         lower_bound=None,
+        without_idle=None,
         rows=(),
         evidence=None,
         reasons=(reason,),
+        full_batch=full_batch,
         run=run,
     )
 
@@ -268,11 +290,12 @@ class _Account:
     def __init__(self) -> None:
         self.rows: list[LedgerRow] = []
         self.reasons: list[str] = []
-        self.total = self.low = self.high = 0.0
+        self.total = self.low = self.high = self.busy = 0.0
+        self.only_idle_is_missing = True
 
-    def charge(self, run: Run, prices: PriceTable) -> None:
+    def charge(self, run: Run, prices: PriceTable, times: Mapping[str, Figure]) -> None:
         counts = {item: Figure.of(count) for item, count in run.counts.items()}
-        counts |= {f"power.{state}": seconds for state, seconds in run.power_times.items()}
+        counts |= {f"power.{state}": seconds for state, seconds in times.items()}
         for item, count in counts.items():
             if count.value is not None and not (math.isfinite(count.value) and count.value >= 0):
                 raise ValueError(f"the run counts {count.value} of {item}; a count is finite and not negative")
@@ -286,24 +309,29 @@ class _Account:
             self.rows.append(_row(item, count, None, unit, prices.boundary, included_in=entry.in_))
             # Joules said to be in another row are nowhere when that row counts nothing.
             if count.value != 0 and Figure.of(counts.get(entry.in_, 0.0)).value == 0:
-                self.reasons.append(f"{item} is included in {entry.in_}, of which the run counts none")
+                self.miss(item, f"{item} is included in {entry.in_}, of which the run counts none")
 
     def widen(self, name: str, uplift: Uplift, device_time: Figure) -> None:
         factor = uplift.factor
         if factor is not None:
             below, added = self.total, None
             if factor.value is None or factor.interval is None:
-                self.reasons.append(f"the factor of the uplift to {name} is not stated")
+                self.miss(name, f"the factor of the uplift to {name} is not stated")
             else:
                 added = below * (factor.value - 1)
                 self.total += added
+                self.busy *= factor.value
                 self.low *= factor.interval[0]
                 self.high *= factor.interval[1]
             self.rows.append(_row(f"{name} factor", Figure.of(below), factor, "1", name, joules=added))
         if uplift.power is not None:
             self._add(f"{name} power", device_time, uplift.power, "W", name)
 
-    def ledger(self, run: Run, boundary: str) -> EnergyLedger:
+    def miss(self, item: str, reason: str) -> None:
+        self.reasons.append(reason)
+        self.only_idle_is_missing &= item == IDLE
+
+    def ledger(self, run: Run, boundary: str, full_batch: bool) -> EnergyLedger:
         contributing = [row for row in self.rows if row.joules]
         known = not self.reasons
         return EnergyLedger(
@@ -311,10 +339,12 @@ class _Account:
             boundary=boundary,
             joules=self.total if known else None,
             interval=(self.low, self.high) if known else None,
-            lower_bound=self.total if known or contributing else None,
+            lower_bound=self.low if known or contributing else None,
+            without_idle=self.busy if self.only_idle_is_missing else None,
             rows=tuple(self.rows),
             evidence=Evidence.weakest(row.evidence for row in contributing if row.evidence is not None),
             reasons=tuple(self.reasons),
+            full_batch=full_batch,
             run=run,
         )
 
@@ -324,12 +354,13 @@ class _Account:
         if count.value == 0:
             joules = 0.0
         elif entry is None or entry.value is None:
-            self.reasons.append(f"the price of {item} is not stated")
+            self.miss(item, f"the price of {item} is not stated")
         elif priced.value is None or priced.low is None or priced.high is None:
-            self.reasons.append(f"the run does not know its seconds for {item}")
+            self.miss(item, f"the run does not know its seconds for {item}")
         else:
             joules = priced.value
             self.total += priced.value
+            self.busy += 0.0 if item == IDLE else priced.value
             self.low += priced.low
             self.high += priced.high
         self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
@@ -384,12 +415,3 @@ def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float]) -> Uplift
         if given in uplift
     }
     return Uplift(**parts)
-
-
-def _repeats(p: float, confidence: float) -> float | None:
-    """Independent runs until one succeeds with probability `confidence`; None if none ever does."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
-    if p <= 0:
-        return None
-    return 1.0 if p >= confidence else math.log(1 - confidence) / math.log1p(-p)

@@ -422,9 +422,12 @@ class PriceTable:
             if isinstance(price, Parameter):
                 _check_unit(price, "W" if item.startswith("power.") else "J", item)
             elif not isinstance(items.get(price.in_), Parameter):
+                carriers = [name for name, other in items.items() if isinstance(other, Parameter)]
+                close = difflib.get_close_matches(price.in_, carriers, n=1)
                 raise ValueError(
-                    f"{item} is included in {price.in_!r}, which is no price here; the prices are "
-                    f"{_listed(name for name, other in items.items() if isinstance(other, Parameter))}"
+                    f"{item} is included in {price.in_!r}, which is no price here"
+                    + (f" (the nearest is {close[0]!r}: is one of the two misspelt?)" if close else "")
+                    + f"; the prices are {_listed(carriers)}"
                 )
 
     def items(self) -> dict[str, Parameter | Included]:
@@ -492,6 +495,9 @@ class Source:
             raise ValueError(f"read is {self.read!r}; write 'primary', 'memory' or 'citing source: …'")
 
 
+_SOURCE_KEYS = tuple(item.name for item in fields(Source) if item.name != "key")
+
+
 def read_sources(path: str | Path) -> dict[str, Source]:
     """The bibliography at `path`: one TOML table per key.
 
@@ -504,14 +510,13 @@ def read_sources(path: str | Path) -> dict[str, Source]:
 
 
 def _sources(tables: Mapping[str, Any], where: str) -> dict[str, Source]:
-    names = [item.name for item in fields(Source) if item.name != "key"]
     sources = {}
     for key, table in tables.items():
         entry = f"{where}, {key}"
         if not isinstance(table, Mapping):
-            raise CatalogueError(f"{entry}: expected a table with {_listed(names)}, found {table!r}")
-        _reject_unknown(table, names, entry)
-        values = {name: _required(table, name, entry) for name in names}
+            raise CatalogueError(f"{entry}: expected a table with {_listed(_SOURCE_KEYS)}, found {table!r}")
+        _reject_unknown(table, _SOURCE_KEYS, entry)
+        values = {name: _required(table, name, entry) for name in _SOURCE_KEYS}
         if values["year"] == NOT_STATED:
             values["year"] = None
         try:
@@ -536,6 +541,8 @@ class MachineSpec:
     ----------
     name, title, physics, date, description : str
         `physics` is the module that can read the parameters.
+    illustrative : bool
+        Whether nobody has built or announced this machine.
     parameters : mapping
         As written: text and booleans plain, every number a table. Read them with the methods below, which
         raise `CatalogueError` naming the file, the key and what was expected.
@@ -552,6 +559,7 @@ class MachineSpec:
     physics: str
     date: str
     description: str
+    illustrative: bool = False
     parameters: Mapping[str, Any]
     prices: PriceTable | None
     sources: Mapping[str, Source]
@@ -644,7 +652,7 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     name = path.name
     table = _read_toml(path)
     headings = ("name", "title", "physics", "date", "description")
-    _reject_unknown(table, ("schema", *headings, "parameters", "prices", "power", "uplifts", "sources"), name)
+    _reject_unknown(table, ("schema", *headings, "illustrative", "parameters", "prices", "power", "uplifts", "sources"), name)
     if _required(table, "schema", name) != 1:
         raise CatalogueError(f"{name}: schema is {table['schema']!r}; this version reads schema 1")
     texts = {key: str(_required(table, key, name)) for key in headings}
@@ -653,6 +661,9 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     except ValueError:
         raise CatalogueError(f"{name}: date is {texts['date']!r}; write it as 2026-11-22") from None
 
+    illustrative = table.get("illustrative", False)
+    if not isinstance(illustrative, bool):
+        raise CatalogueError(f"{name}: illustrative is {illustrative!r}; it must be true or false")
     parameters = _section(table, "parameters", name)
     for key, value in parameters.items():
         if not isinstance(value, str | bool | Mapping):
@@ -669,9 +680,12 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     cited: dict[str, Source] = {}
     for where, key in _citations(parameters, prices):
         if key not in known:
-            raise CatalogueError(f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}")
+            raise CatalogueError(
+                f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}; to add it, write "
+                f"a table [sources.{key}] in this file, with {_listed(_SOURCE_KEYS)}"
+            )
         cited[key] = known[key]
-    return MachineSpec(**texts, parameters=parameters, prices=prices, sources=cited, path=str(path))
+    return MachineSpec(**texts, illustrative=illustrative, parameters=parameters, prices=prices, sources=cited, path=str(path))
 
 
 def _prices(table: Mapping[str, Any], name: str, date: str) -> PriceTable | None:

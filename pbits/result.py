@@ -80,6 +80,8 @@ class Run:
     device_time : Figure
         Device seconds of the whole run, with range and evidence; unknown for a machine without a clock, or when
         a time it needs is not stated. `device_time_s` is its value.
+    full_batch_time : Figure, optional
+        For a machine that many runs can share: the share of this run in a batch that fills it.
     phases : dict
         Device seconds by phase of work.
     wall_time_s : float
@@ -107,6 +109,7 @@ class Run:
     counts: dict[str, float]
     power_times: dict[str, Figure]
     device_time: Figure
+    full_batch_time: Figure | None
     phases: dict[str, float | None]
     wall_time_s: float
     realised: EnergyModel
@@ -146,6 +149,8 @@ class Run:
         """How many chains handed over a draw of energy ≤ target, or a feasible answer at least as good as
         `objective`, and out of how many.
 
+        A run with `stop_at` was read after every sweep, so a chain that met it counts for any target above it.
+
         Raises
         ------
         ValueError
@@ -156,6 +161,8 @@ class Run:
         if objective is None:
             assert target is not None
             hits = at_most(self.energies, target)
+            if self.schedule.stop_at is not None and target >= self.schedule.stop_at:
+                hits = hits | (self.first_hit >= 0)[:, None]
         elif self.objectives is None or self.solution is None:
             raise ValueError("this run has no objectives: it was not given a Problem that scores states")
         else:
@@ -202,6 +209,7 @@ class Run:
             "counts": self.counts,
             "power_times": {state: figure.to_dict() for state, figure in self.power_times.items()},
             "device_time": self.device_time.to_dict(),
+            "full_batch_time": None if self.full_batch_time is None else self.full_batch_time.to_dict(),
             "phases": self.phases,
             "wall_time_s": self.wall_time_s,
             "schedule": self.schedule.to_dict(),
@@ -260,6 +268,7 @@ class Run:
             counts=header["counts"],
             power_times={state: Figure.from_dict(figure) for state, figure in header["power_times"].items()},
             device_time=Figure.from_dict(header["device_time"]),
+            full_batch_time=None if (share := header["full_batch_time"]) is None else Figure.from_dict(share),
             phases=header["phases"],
             wall_time_s=header["wall_time_s"],
             realised=_model(header["models"]["realised"], arrays, "realised"),

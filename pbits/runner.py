@@ -145,6 +145,7 @@ def run(
         counts={name: float(count) for name, count in done.counts.items()},
         power_times={state: Figure.of(seconds) for state, seconds in done.seconds.items()},
         device_time=Figure.of(done.device_time_s),
+        full_batch_time=None if done.full_batch_s is None else Figure.of(done.full_batch_s),
         phases=dict(done.phases),
         wall_time_s=wall_time_s,
         realised=program.realised(float(schedule.beta)),
@@ -157,10 +158,13 @@ def run(
 
 
 def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
-    if finished.schedule.kind == "anneal" or not within_reach(finished.model, law):
+    posed, realised = finished.model, finished.realised
+    if finished.schedule.kind == "anneal" or not within_reach(posed, realised, law):
         return None
-    ess = diagnose(finished).worst_ess
-    return three_errors(finished.model, law, clamp, finished.states, ess) if ess else None
+    found = diagnose(finished)
+    if found.worst_ess is None:
+        return None
+    return three_errors(posed, realised, law, clamp, finished.states, found.worst_ess, found.converged)
 
 
 def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None = None, **wanted: Any) -> Schedule:

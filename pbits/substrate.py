@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.mapping import Topology
+from pbits.mapping import Grid, Topology
 from pbits.models import Clamp, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.models.base import clamped_sites
 from pbits.parameters import Figure, MachineSpec, PriceTable, read_machine
@@ -129,6 +129,9 @@ class Execution:
         Device seconds by phase of work (programming, sweeping, read-out, …).
     notes : mapping
         What a reader of the record should know: placement, chain breaks, rounding, assumptions.
+    full_batch_s : Figure or float, optional
+        For a machine that many runs can share (a processor): the device seconds that this work would take as its
+        share of a batch large enough to fill the machine. None where the machine has nothing to share.
     """
 
     counts: Mapping[str, float]
@@ -136,6 +139,7 @@ class Execution:
     device_time_s: Figure | float | None
     phases: Mapping[str, float | None]
     notes: Mapping[str, Any]
+    full_batch_s: Figure | float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +209,12 @@ class Substrate(ABC):
         can = self.capabilities
         if model.domain not in can.domains:
             kinds = " and ".join(sorted(can.domains))
-            return [f"its sites hold {kinds} values; the model's sites hold {model.domain} values"]
+            return [
+                f"its sites hold {kinds} values; the model's sites hold {model.domain} values; "
+                "`pbits catalogue` lists other machines"
+            ]
+        if schedule is not None and schedule.step_s is not None and "real" not in can.domains:
+            return ["step_s is the step of a circuit; this machine's step is one sweep, so leave step_s out"]
         if not isinstance(model, can.models):
             held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
             return [f"it holds models of kind {held}; this is a {type(model).__name__}"]
@@ -267,6 +276,7 @@ class Substrate(ABC):
             "name": self.name,
             "title": spec.title if spec else self.name,
             "physics": spec.physics if spec else type(self).__module__,
+            "illustrative": spec.illustrative if spec else False,
             "catalogue_date": spec.date if spec else None,
             "sources": {key: vars(source) for key, source in spec.sources.items()} if spec else {},
             "unchecked": list(self.capabilities.unchecked),
@@ -302,7 +312,7 @@ def _wiring_limits(model: IsingModel, topology: Topology | None, cells: NDArray[
         reasons.append(
             f"its couplings do not lie on the machine's wires ({topology.describe()}, sites numbered row by row)"
         )
-    if reasons:
+    if reasons and isinstance(topology, Grid):
         reasons.append("wrap the machine in pbits.Embedded(...) or call it 'embedded:<name>'")
     return reasons
 

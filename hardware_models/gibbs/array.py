@@ -35,6 +35,9 @@ class Array(Substrate):
         draw, and the record says so.
     max_coupling : float, optional
         Cap on β|J|.
+    coupling_parameters : int, optional
+        Distinct couplings the chip can hold, where wires share them. The sharing is not checked, and the record
+        says so.
     offset_sigma_d2d : float
         Device-to-device spread of each cell's input offset, in units of βI; drawn from `chip_seed`.
     program_s, read_s : float, optional
@@ -67,6 +70,7 @@ class Array(Substrate):
         phase_s: Figure | float | None = None,
         tau_s: float | None = None,
         max_coupling: float | None = None,
+        coupling_parameters: int | None = None,
         offset_sigma_d2d: float = 0.0,
         program_s: Figure | float | None = None,
         read_s: Figure | float | None = None,
@@ -103,6 +107,10 @@ class Array(Substrate):
         self._persistence = persistence
         self._effects: tuple[Effect, ...] = (OffsetMismatch(sigma_d2d=offset_sigma_d2d),) if offset_sigma_d2d else ()
         unchecked = ["row-sum bound Σ 4β|J| ≤ V_dd/V_s: voltages not stated"]
+        if coupling_parameters is not None:
+            unchecked.append(
+                f"its wires share {coupling_parameters:,} coupling parameters; which share one is not published"
+            )
         if max_coupling is None:
             unchecked.append("cap on β|J|: not stated")
         if tau_s is None:
@@ -127,11 +135,12 @@ class Array(Substrate):
             stores_beta=True,
             copies=grid.copies(placement.cells),
             persistence=self._persistence,
+            least_phases=2,
         )
 
 
 _KEYS = (
-    "rules", "rows", "columns", "torus", "phase_time", "tau_rng", "max_coupling", "offset_sigma_d2d",
+    "rules", "rows", "columns", "torus", "phase_time", "tau_rng", "max_coupling", "coupling_parameters", "offset_sigma_d2d",
     "program_time", "read_time",
 )  # fmt: skip
 
@@ -147,6 +156,7 @@ def from_spec(spec: MachineSpec) -> Array:
         phase_s=spec.figure("phase_time", "s"),
         tau_s=spec.number("tau_rng", "s", default=None),
         max_coupling=spec.number("max_coupling", "1", default=None),
+        coupling_parameters=spec.integer("coupling_parameters", default=None),
         offset_sigma_d2d=spec.number("offset_sigma_d2d", "1", default=None) or 0.0,
         program_s=spec.figure("program_time", "s"),
         read_s=spec.figure("read_time", "s"),

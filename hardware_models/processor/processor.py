@@ -1,28 +1,54 @@
-"""GPU and CPU baselines: exact algorithms, timed by a roofline or by a published throughput.
+"""GPU and CPU baselines: exact algorithms, timed by the fastest of three programs.
 
-The states come from emulating the algorithm here, in double precision; the time is that of the processor,
-from the work that a good single-precision program would do. Where an assumption is needed it favours the
-processor, since a comparison is only as honest as its baseline is strong:
+The states come from emulating the algorithm here, in double precision; the time is that of the processor, from
+the work that a good single-precision program would do. Such a program is one of three tiers:
 
-- All chains run side by side, and a phase of one sweep is one synchronisation of the whole processor.
-- An update costs 2 operations per neighbour for its field, `DECISION_FLOPS` for the sigmoid and the
-  comparison, and `RNG_FLOPS` for 32 random bits: integer operations, counted at the floating-point rate.
-- Weights (4 bytes and a 4-byte index per neighbour) are read once per sweep for all chains together; of each
-  chain, a phase reads every spin of the other phases once and writes its own, one byte a spin. Nothing is
-  taken to stay in a cache between phases, for want of a stated cache size: the one assumption that works
-  against the processor.
-- A Gaussian model is factorised once (n³/3 operations), its mean takes two triangular solves (2n²), and each
-  draw one triangular solve (n²) and n normals, `NORMAL_FLOPS` and 32 random bits each: Box–Muller makes two
-  normals of two words. The matrix is read once, its factor written once and read once for all draws together,
-  4 bytes a number.
-- Moving the model to the processor and the draws to its host is not counted.
+- "roofline": all chains side by side on the whole processor, max(flops/peak, bytes/bandwidth), and one
+  synchronisation of the whole processor after each colour phase.
+- "apart": where the model and a chain fit one unit (a core of a CPU, a multiprocessor of a GPU), each unit runs
+  its own chains and waits for no other: one dependent step per colour phase on a GPU and per update on a CPU,
+  for as many chains at once as a unit holds, and never faster than the unit's part of the peak.
+- "published": a rate that somebody measured, for work like that which it was measured on.
+
+A comparison is only as honest as its baseline is strong. These assumptions favour the processor:
+
+- Peak and bandwidth are reached in full (their ranges say how much less is usual), and arithmetic and memory
+  traffic overlap; in the units dependent steps overlap with both.
+- Moving the model to the processor and the draws to its host, compiling and launching cost nothing.
+- Weights are read from memory once for all chains: each sweep on the whole processor, once a run in the units.
+- Loads are free in the units, and the chains of a unit share one copy of the model.
+- A published rate is taken for every two-coloured graph of the published degree, whether or not it is a lattice.
+
+These do not:
+
+- An update costs 2 operations per neighbour for its field, `DECISION_FLOPS` for the sigmoid and the comparison,
+  and `RNG_FLOPS` for 32 random bits by Philox: integer operations, counted at the floating-point rate. Cheaper
+  generators, fewer random bits, fields kept up to date at each flip, tensor cores and half precision are
+  credited nowhere.
+- Many chains in the bits of a word, much faster where couplings take few values, are credited only through a
+  published rate.
+- A weight is 4 bytes and its index 4 more, in dense models too; a spin is one byte. On the whole processor a
+  phase reads, of each chain, every spin of the other phases and writes its own: nothing stays in a cache between
+  phases. A model too large for a unit that a larger cache would hold is charged the memory's bandwidth.
+
+A Gaussian model is factorised once (n³/3 operations), its mean takes two triangular solves (2n²), and each draw
+one triangular solve (n²) and n normals, `NORMAL_FLOPS` and 32 random bits each: Box–Muller makes two normals of
+two words. The matrix is read once, its factor written once and read once for all draws together, 4 bytes a
+number.
+
+A few chains leave a large processor idle, and special hardware is flattered by that. So a run states besides its
+own time its share of a full batch: of as many chains of the same model as fill the processor. There the waiting
+of one chain is hidden behind the work of others, and reading the weights of a sweep is shared by so many that it
+vanishes; what a run does once whatever its chains, factorising, it pays in full. Whether so many chains fit the
+memory is not asked, which favours the processor once more.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +58,7 @@ from hardware_models.clocked import scan_of
 from hardware_models.timeline import Work, play
 from pbits.kernels.philox import normals
 from pbits.models import EnergyModel, GaussianModel, IsingModel
-from pbits.parameters import Figure, MachineSpec, PriceTable
+from pbits.parameters import Evidence, Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
@@ -51,71 +77,190 @@ NUMBER_BYTES = 4
 RANDOM_BITS_PER_NORMAL = 32
 
 
+UNKNOWN = Figure.of(None)
+NOT_CHARGED = (
+    "moving the model to the processor and the draws to its host",
+    "compiling, launching and writing start states",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A published rate of attempted updates, and the work it was published for.
+    """A published rate of attempted updates of a lattice with one coupling for all bonds and no fields.
 
     Attributes
     ----------
     updates_per_s : float
     degree : int
         Neighbours of a site.
-    coupling_bits : int
-        Bits of a coupling, sign included: 1 stands for ±J.
     """
 
     updates_per_s: Figure | float
     degree: int
-    coupling_bits: int
 
     def __post_init__(self) -> None:
         rate = Figure.of(self.updates_per_s).value
         if rate is None or not (math.isfinite(rate) and rate > 0):
             raise ValueError(f"updates_per_s is {rate}; it must be positive and finite")
-        if self.degree < 1 or self.coupling_bits < 1:
-            raise ValueError("degree and coupling_bits must be at least 1")
+        if self.degree < 1:
+            raise ValueError(f"degree is {self.degree}; it must be at least 1")
 
-    def refusals(self, model: IsingModel, clamped: int) -> list[str]:
+    def refusals(self, model: IsingModel, colours: int, clamped: int) -> list[str]:
         """Why a model is not work like that which the rate was published for; empty when it is."""
         reasons = []
-        magnitudes = len(np.unique(np.abs(model.csr.data)))
-        if magnitudes > 2 ** (self.coupling_bits - 1):
-            reasons.append(
-                f"its couplings have {magnitudes} magnitudes; the published program holds "
-                f"{2 ** (self.coupling_bits - 1)}"
-            )
-        degree = int(model.degrees.max())
-        if degree > self.degree:
-            reasons.append(f"a site has {degree} neighbours; the published lattice has {self.degree}")
-        if np.ptp(model.h) > 0:
-            reasons.append("its fields differ from site to site")
+        couplings = len(np.unique(model.csr.data))
+        if couplings > 1:
+            reasons.append(f"its couplings take {couplings} values; the published program holds one")
+        if not (model.degrees == self.degree).all():
+            found = " to ".join(str(degree) for degree in sorted({model.degrees.min(), model.degrees.max()}))
+            reasons.append(f"its sites have {found} neighbours; those of the published lattice have {self.degree}")
+        if colours > 2:
+            reasons.append(f"it takes {colours} colours; the published lattice takes 2")
+        if model.h.any():
+            reasons.append("it has fields; the published program has none")
         if clamped:
             reasons.append(f"{clamped} sites are held fixed")
         return reasons
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tier:
+    """What one program takes: this run alone, and its share of a full batch; or why it does not apply."""
+
+    seconds: Figure = UNKNOWN
+    full_batch: Figure = UNKNOWN
+    refused: tuple[str, ...] = ()
+
+    def note(self) -> dict[str, Any]:
+        return {
+            "seconds": self.seconds.value,
+            "full_batch_s": self.full_batch.value,
+            "refused": list(self.refused),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chains:
+    """The work of chains of one model.
+
+    Attributes
+    ----------
+    count : int
+    steps : int
+        Dependent steps of one chain in a unit.
+    flops : float
+        Of all chains together.
+    read_out_bytes : float
+        Of all chains together.
+    model_bytes, chain_bytes : float
+        Memory that the model takes, and each chain besides.
+    """
+
+    count: int
+    steps: int
+    flops: float
+    read_out_bytes: float
+    model_bytes: float
+    chain_bytes: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Roofline:
-    """seconds = max(flops/peak, bytes/bandwidth) + phases × phase_s; None where one is not stated."""
+    """seconds = max(flops/peak, bytes/bandwidth) + phases × phase_s; unknown where one that counts is not stated."""
 
     flop_per_s: Figure | float | None = None
     byte_per_s: Figure | float | None = None
     phase_s: Figure | float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("flop_per_s", "byte_per_s", "phase_s"):
-            value = Figure.of(getattr(self, name)).value
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
+        _check_positive(vars(self))
 
-    def seconds(self, flops: float, moved_bytes: float, phases: int) -> Figure:
+    def seconds(self, flops: float, moved_bytes: float, phases: int = 0) -> Figure:
         computing = flops / Figure.of(self.flop_per_s)
         moving = moved_bytes / Figure.of(self.byte_per_s)
         return computing.at_least(moving) + self.waiting(phases)
 
     def waiting(self, phases: int) -> Figure:
         """Seconds of `phases` synchronisations."""
-        return phases * Figure.of(self.phase_s)
+        return phases * Figure.of(self.phase_s) if phases else Figure.of(0.0)
+
+    def tier(self, flops: float, moved_bytes: float, phases: int, shared_bytes: float = 0.0) -> Tier:
+        """The whole processor on one program; `shared_bytes` of those moved vanish in a full batch."""
+        seconds = self.seconds(flops, moved_bytes, phases)
+        return Tier(
+            seconds=seconds,
+            full_batch=self.seconds(flops, moved_bytes - shared_bytes),
+            refused=_unstated(vars(self)) if seconds.value is None else (),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Cores or multiprocessors that run whole chains without waiting for each other.
+
+    Attributes
+    ----------
+    units : int
+    unit_bytes : float
+        What a unit holds next to its arithmetic: one copy of the model, and its chains.
+    unit_chains : Figure or float
+        Chains that a unit advances at once.
+    unit_step_s : Figure or float
+        Seconds of one dependent step of the chains that a unit advances at once.
+    """
+
+    units: int | None = None
+    unit_bytes: float | None = None
+    unit_chains: Figure | float = 1
+    unit_step_s: Figure | float | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive(vars(self))
+
+    def tier(self, chains: Chains, roofline: Roofline) -> Tier:
+        """Seconds of the busiest unit: max(its flops / its part of the peak, rounds × steps × unit_step_s).
+
+        A unit takes its chains in rounds of as many as it advances at once. In a full batch every round is full.
+        """
+        unstated = _unstated(vars(self) | {"flop_per_s": roofline.flop_per_s, "byte_per_s": roofline.byte_per_s})
+        if self.units is None or self.unit_bytes is None:
+            return Tier(refused=unstated)
+        room = (self.unit_bytes - chains.model_bytes) // chains.chain_bytes
+        if room < 1:
+            needed = chains.model_bytes + chains.chain_bytes
+            return Tier(
+                refused=(f"the model and one chain take {needed:.3g} bytes; a unit holds {self.unit_bytes:.3g}",)
+            )
+        at_once = _each(Figure.of(self.unit_chains), lambda held: min(held, room))
+        busiest = -(-chains.count // self.units)
+        rounds = _each(busiest / at_once, math.ceil)
+        whole = chains.flops * busiest * self.units / chains.count
+        step = chains.steps * Figure.of(self.unit_step_s)
+        moved = chains.model_bytes + chains.read_out_bytes
+        return Tier(
+            seconds=roofline.seconds(whole, moved).at_least(rounds * step),
+            full_batch=roofline.seconds(chains.flops, chains.read_out_bytes).at_least(
+                chains.count / (self.units * at_once) * step
+            ),
+            refused=unstated,
+        )
+
+
+def _each(figure: Figure, function: Callable[[float], float]) -> Figure:
+    """A rising function of a figure, end by end."""
+    value, low, high = (None if end is None else function(end) for end in (figure.value, figure.low, figure.high))
+    return Figure(value, low, high, figure.evidence)
+
+
+def _check_positive(numbers: Mapping[str, Figure | float | None]) -> None:
+    for name, given in numbers.items():
+        value = Figure.of(given).value
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
+
+
+def _unstated(numbers: Mapping[str, Figure | float | None]) -> tuple[str, ...]:
+    return tuple(f"{name} is not stated" for name, given in numbers.items() if Figure.of(given).value is None)
 
 
 class Processor(Substrate):
@@ -129,10 +274,18 @@ class Processor(Substrate):
     phase_s : Figure or float, optional
         Seconds to synchronise the whole processor between two dependent steps: the colour phases of a sweep,
         or factorising and drawing.
+    units : int, optional
+        Cores of a CPU, or multiprocessors of a GPU.
+    unit_bytes : float, optional
+        What one unit holds next to its arithmetic: the model and the chains it runs.
+    unit_chains : Figure or float
+        Chains that a unit advances at once: the lanes of a core, the threads of a multiprocessor.
+    unit_step_s : Figure or float, optional
+        Seconds of one dependent step in a unit: a colour phase on a GPU, an update on a CPU.
     memory_bytes : float, optional
         Unlimited when absent.
     published : Published, optional
-        Used for like work only, where it is faster than the roofline; never below the synchronisations.
+        Used for like work only; never below the synchronisations of the whole processor.
     tdp_w : float, optional
         Thermal design power, for the record.
     prices : PriceTable, optional
@@ -140,8 +293,10 @@ class Processor(Substrate):
 
     Notes
     -----
-    `notes["tiers"]` of a run's record holds both times, and why the published one does not apply where it
-    does not; the device time is the shorter of those that apply, and `notes["tier"]` names it.
+    The device time is that of the fastest tier that applies, and `notes["tier"]` names it. `notes["tiers"]` holds
+    for each tier its seconds, its share of a full batch and why it does not apply; `Run.full_batch_time` is the
+    smallest such share. Both ranges are taken end by end over the tiers that apply: at each end the fastest runs.
+    The counted operations and bytes are those of the "roofline" tier, whichever is the fastest.
 
     Draws of a Gaussian model are independent: warm-up steps, thinning and start states change nothing and
     cost nothing.
@@ -150,11 +305,15 @@ class Processor(Substrate):
     --------
     >>> import pbits
     >>> from hardware_models import processor
-    >>> gpu = processor.Processor(flop_per_s=20e12, byte_per_s=2e12, phase_s=1e-6)
+    >>> gpu = processor.Processor(
+    ...     flop_per_s=20e12, byte_per_s=2e12, phase_s=1e-6, units=100, unit_bytes=100e3, unit_step_s=2e-7
+    ... )
     >>> pair = pbits.IsingModel([[0, 1], [1, 0]])
     >>> run = pbits.run(pair, gpu, pbits.Schedule(n_samples=10, n_warmup=0, chains=4), seed=1)
     >>> run.record["notes"]["tier"], round(run.device_time_s, 9)
-    ('roofline', 2e-05)
+    ('apart', 4e-06)
+    >>> f"{run.full_batch_time.value:.1e}"
+    '1.5e-10'
     """
 
     def __init__(
@@ -164,6 +323,10 @@ class Processor(Substrate):
         flop_per_s: Figure | float | None = None,
         byte_per_s: Figure | float | None = None,
         phase_s: Figure | float | None = None,
+        units: int | None = None,
+        unit_bytes: float | None = None,
+        unit_chains: Figure | float = 1,
+        unit_step_s: Figure | float | None = None,
         memory_bytes: float | None = None,
         published: Published | None = None,
         tdp_w: float | None = None,
@@ -178,6 +341,7 @@ class Processor(Substrate):
         self.spec = spec
         self._kind = kind
         self._roofline = Roofline(flop_per_s=flop_per_s, byte_per_s=byte_per_s, phase_s=phase_s)
+        self._units = Units(units=units, unit_bytes=unit_bytes, unit_chains=unit_chains, unit_step_s=unit_step_s)
         self._memory_bytes = memory_bytes
         self._published = published
         self._tdp_w = tdp_w
@@ -194,7 +358,7 @@ class Processor(Substrate):
             return reasons
         chains = 1 if schedule is None else schedule.chains
         if isinstance(model, IsingModel):
-            needed = WEIGHT_BYTES * (model.csr.nnz + model.n) + model.n * chains
+            needed = _held_bytes(model) + model.n * chains
         elif isinstance(model, GaussianModel):
             needed = NUMBER_BYTES * (model.n**2 + model.n * chains)
             if schedule is not None and schedule.betas().min() == 0:
@@ -209,28 +373,47 @@ class Processor(Substrate):
         return reasons
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
-        notes = {"kind": self._kind, "tdp_w": self._tdp_w, "emulated_in": "float64", "timed_as": "float32"}
+        notes = {
+            "kind": self._kind,
+            "tdp_w": self._tdp_w,
+            "emulated_in": "float64",
+            "timed_as": "float32",
+            "not_charged": list(NOT_CHARGED),
+        }
         if isinstance(model, IsingModel):
-            return GibbsProgram(model, placement.clamp, self._roofline, self._published, notes)
+            return GibbsProgram(
+                model,
+                placement.clamp,
+                self._roofline,
+                self._units,
+                self._published,
+                steps_in_a_unit="phases" if self._kind == "gpu" else "updates",
+                notes=notes,
+            )
         assert isinstance(model, GaussianModel), "limits() lets through only Ising and Gaussian models"
         return CholeskyProgram(model, placement.clamp, self._roofline, notes)
 
 
 class GibbsProgram(Program):
-    """Heat-bath sweeps, colour class by colour class, all chains side by side."""
+    """Heat-bath sweeps, colour class by colour class."""
 
     def __init__(
         self,
         model: IsingModel,
         clamp: dict[int, float],
         roofline: Roofline,
+        units: Units,
         published: Published | None,
+        *,
+        steps_in_a_unit: Literal["phases", "updates"],
         notes: dict[str, Any],
     ):
         self._model = model
         self._clamp = clamp
         self._roofline = roofline
+        self._units = units
         self._published = published
+        self._steps_in_a_unit = steps_in_a_unit
         self._notes = notes
         self._scan = scan_of("chromatic", model)
 
@@ -251,36 +434,46 @@ class GibbsProgram(Program):
         weights = tally.steps * chains * neighbours
         flops = 2 * weights + (DECISION_FLOPS + RNG_FLOPS) * tally.updates
         spins_moved = sum(n - len(group) for group in classes) + free
-        moved = tally.steps * (WEIGHT_BYTES * neighbours + chains * spins_moved) + frames * n * chains
+        read_out = frames * n * chains
+        weights_moved = tally.steps * WEIGHT_BYTES * neighbours
+        moved = weights_moved + tally.steps * chains * spins_moved + read_out
         phases = tally.steps * len(classes)
+        in_units = Chains(
+            count=chains,
+            steps=phases if self._steps_in_a_unit == "phases" else tally.steps * free,
+            flops=flops,
+            read_out_bytes=read_out,
+            model_bytes=_held_bytes(self._model),
+            chain_bytes=n,
+        )
         tiers = {
-            "roofline": self._roofline.seconds(flops, moved, phases),
-            **self._published_tier(tally.updates, phases),
+            "roofline": self._roofline.tier(flops, moved, phases, shared_bytes=weights_moved),
+            "apart": self._units.tier(in_units, self._roofline),
+            "published": self._published_tier(tally.updates, phases, len(classes)),
         }
         counts = {
             "update": tally.updates,
             "weight_read": weights,
             "toggle": tally.toggles,
             "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE,
-            "read": frames * n * chains,
+            "read": read_out,
             "flop": flops,
             "byte": moved,
         }
         notes = {"algorithm": "chromatic Gibbs", "kernel": tally.layout, "phases_per_sweep": len(classes)}
         return _execution(counts, tiers, self._notes | notes)
 
-    def _published_tier(self, updates: int, phases: int) -> dict[str, Any]:
-        """Seconds at the published rate, never less than the phases take, or why the rate does not apply."""
+    def _published_tier(self, updates: int, phases: int, colours: int) -> Tier:
+        """Alone never faster than its phases; in a full batch at the published rate."""
         published = self._published
         if published is None:
-            return {"published": None, "published_refused": ["no published rate is stated"]}
-        refused = published.refusals(self._model, len(self._clamp))
+            return Tier(refused=("no published rate is stated",))
+        refused = published.refusals(self._model, colours, len(self._clamp))
         if refused:
-            return {"published": None, "published_refused": refused}
+            return Tier(refused=tuple(refused))
         rate = updates / Figure.of(published.updates_per_s)
         least = self._roofline.waiting(phases)
-        time = rate if least.value is None else rate.at_least(least)
-        return {"published": time, "published_refused": []}
+        return Tier(seconds=rate if least.value is None else rate.at_least(least), full_batch=rate)
 
 
 class CholeskyProgram(Program):
@@ -330,45 +523,73 @@ class CholeskyProgram(Program):
             "flop": flops,
             "byte": moved,
         }
-        tiers = {"roofline": self._roofline.seconds(flops, moved, phases=2)}
+        tiers = {
+            "roofline": self._roofline.tier(flops, moved, phases=2),
+            "apart": Tier(refused=("all draws of a Gaussian model share one factorisation",)),
+            "published": Tier(refused=("published rates are of spin updates",)),
+        }
         return _execution(counts, tiers, self._notes | {"algorithm": "Cholesky, independent draws"})
 
 
-def _execution(counts: dict[str, float], tiers: dict[str, Any], notes: dict[str, Any]) -> Execution:
+def _held_bytes(model: IsingModel) -> int:
+    """Weights and fields."""
+    return WEIGHT_BYTES * (model.csr.nnz + model.n)
+
+
+def _fastest(times: Iterable[Figure]) -> Figure:
+    """The smallest figure, end by end, of those that are known."""
+    known = [time for time in times if time.value is not None]
+    if not known:
+        return Figure.of(None)
+    value, low, high = (min(ends) for ends in zip(*((time.value, time.low, time.high) for time in known)))
+    return Figure(value, low, high, Evidence.weakest(time.evidence for time in known if time.evidence is not None))
+
+
+def _execution(counts: dict[str, float], tiers: dict[str, Tier], notes: dict[str, Any]) -> Execution:
     """The account of a run, timed by the fastest tier that applies."""
-    times = {name: Figure.of(tiers.get(name)) for name in ("roofline", "published")}
-    known = {name: time.value for name, time in times.items() if time.value is not None}
-    tier = min(known, key=lambda name: known[name], default=None)
-    timeline = play([Work(phase="sampling", seconds=None if tier is None else times[tier])])
+    known = {name: tier.seconds.value for name, tier in tiers.items() if tier.seconds.value is not None}
+    full_batch = _fastest(tier.full_batch for tier in tiers.values())
+    timeline = play([Work(phase="sampling", seconds=_fastest(tier.seconds for tier in tiers.values()))])
     return Execution(
         counts=counts,
         seconds={"active": timeline.device_time},
         device_time_s=timeline.device_time,
         phases=timeline.phases,
-        notes=notes | {"tiers": tiers | {name: times[name].value for name in times if name in tiers}, "tier": tier},
+        notes=notes
+        | {
+            "tier": min(known, key=lambda name: known[name], default=None),
+            "tiers": {name: tier.note() for name, tier in tiers.items()},
+            "full_batch_s": full_batch.value,
+        },
+        full_batch_s=full_batch,
     )
 
 
 _KEYS = (
-    "kind", "peak_flops", "memory_bandwidth", "memory_bytes", "phase_time", "published_updates_per_s",
-    "published_degree", "published_coupling_bits", "tdp",
+    "kind", "peak_flops", "memory_bandwidth", "memory_bytes", "phase_time", "units", "unit_bytes", "unit_chains",
+    "published_updates_per_s", "published_degree", "tdp",
 )  # fmt: skip
+_STEP_KEYS = {"gpu": "local_phase_time", "cpu": "update_time"}
 
 
 def from_spec(spec: MachineSpec) -> Processor:
-    """A processor from a catalogue entry; a published rate counts only with the work it was published for."""
-    spec.reject_unknown(_KEYS)
+    """A processor from a catalogue entry; a published rate counts only with the degree it was published for."""
+    kind = spec.text("kind", choices=KINDS)
+    spec.reject_unknown((*_KEYS, _STEP_KEYS[kind]))
     rate = spec.figure("published_updates_per_s", "1/s")
     degree = spec.integer("published_degree", default=None)
-    bits = spec.integer("published_coupling_bits", default=None)
     published = None
-    if rate.value is not None and degree is not None and bits is not None:
-        published = Published(updates_per_s=rate, degree=degree, coupling_bits=bits)
+    if rate.value is not None and degree is not None:
+        published = Published(updates_per_s=rate, degree=degree)
     return Processor(
-        kind=spec.text("kind", choices=KINDS),
+        kind=kind,
         flop_per_s=spec.figure("peak_flops", "FLOP/s"),
         byte_per_s=spec.figure("memory_bandwidth", "B/s"),
         phase_s=spec.figure("phase_time", "s"),
+        units=spec.integer("units", default=None),
+        unit_bytes=spec.number("unit_bytes", "B", default=None),
+        unit_chains=spec.figure("unit_chains", "1") if spec.has("unit_chains") else 1,
+        unit_step_s=spec.figure(_STEP_KEYS[kind], "s"),
         memory_bytes=spec.number("memory_bytes", "B", default=None),
         published=published,
         tdp_w=spec.number("tdp", "W", default=None),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from decimal import Decimal
+from numbers import Real
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,6 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 
 Domain = Literal["spin", "category", "real"]
 Clamp = Mapping[int, float]
+
+#: No number of a model may be larger in magnitude, so that sums over sites and squares stay finite.
+MAX_MAGNITUDE = 1e150
+
+# Differences up to this share of the largest entry are rounding: 1e-12, and the rounding of 1 + 1e-12 itself.
+_ROUNDING = 1.001e-12
+
+_ALLOWED = (
+    f"allowed are magnitudes up to {MAX_MAGNITUDE:g}, so that sums stay finite: divide the model by a constant "
+    "and multiply β by it"
+)
 
 
 class EnergyModel(ABC):
@@ -58,28 +72,91 @@ class EnergyModel(ABC):
 
 
 def read_only(array: NDArray) -> NDArray:
+    """The same array, which can no longer be written to."""
     array.setflags(write=False)
     return array
 
 
-def finite_vector(values: ArrayLike | None, n: int, name: str) -> NDArray[np.float64]:
-    """A read-only float vector of length n; zeros where None."""
+def real_array(values: ArrayLike, name: str, what: str = "entries") -> NDArray[np.float64]:
+    """A float copy of an array of real numbers; `what` says what they are.
+
+    Raises
+    ------
+    TypeError
+        For entries that are complex, text, None or no numbers at all.
+    ValueError
+        For rows of different lengths.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} is not a rectangular array of numbers: its rows differ in length") from None
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} holds complex numbers; {what} are real")
+    if array.dtype.kind in "SUMmO":
+        strange = [entry for entry in array.flat if not isinstance(entry, Real | Decimal)]
+        if strange:
+            raise TypeError(f"{name} holds {strange[0]!r}, which is no number; {what} are real numbers")
+    return np.array(array, dtype=np.float64)
+
+
+def check_finite(array: NDArray, name: str, places: NDArray | None = None) -> None:
+    """Refuse an entry that is NaN, infinite or above `MAX_MAGNITUDE`; `places` holds the indices of a sparse one."""
+    wrong = ~(np.abs(array) <= MAX_MAGNITUDE)
+    if not wrong.any():
+        return
+    found = np.argwhere(wrong)[0]
+    value = array[tuple(found)]
+    index = found if places is None else places[found[0]]
+    where = f"{name}[{', '.join(str(int(k)) for k in index)}]" if len(index) else name
+    raise ValueError(f"{where} is {value}; {_ALLOWED if np.isfinite(value) else 'it must be finite'}")
+
+
+def finite_vector(
+    values: ArrayLike | None, n: int, name: str, what: str = "entries", per: str = "site"
+) -> NDArray[np.float64]:
+    """A read-only float vector of length n, within ±`MAX_MAGNITUDE`; zeros where None.
+
+    Errors say `what` the numbers are and that there is one `per` site.
+    """
     if values is None:
         return read_only(np.zeros(n))
-    vector = np.array(values, dtype=np.float64)
+    vector = real_array(values, name, what)
     if vector.shape != (n,):
-        raise ValueError(f"{name} has shape {vector.shape}; expected ({n},), one number per site")
-    if not np.isfinite(vector).all():
-        bad = int(np.flatnonzero(~np.isfinite(vector))[0])
-        raise ValueError(f"{name}[{bad}] is {vector[bad]}; every entry must be finite")
+        raise ValueError(f"{name} has shape {vector.shape}; expected ({n},), one number per {per}")
+    check_finite(vector, name)
     return read_only(vector)
 
 
 def finite_number(value: float, name: str) -> float:
-    number = float(value)
-    if not np.isfinite(number):
-        raise ValueError(f"{name} is {number}; it must be finite")
-    return number
+    """One real number within ±`MAX_MAGNITUDE`."""
+    number = value if isinstance(value, Real) else real_array(value, name)
+    if np.ndim(number):
+        raise TypeError(f"{name} has shape {np.shape(number)}; expected one number")
+    if not abs(number) <= MAX_MAGNITUDE:
+        raise ValueError(f"{name} is {number}; {_ALLOWED if abs(number) < np.inf else 'it must be finite'}")
+    return float(number)
+
+
+def is_symmetric(gap: float, largest: float) -> bool:
+    """Whether a matrix with entries up to `largest`, whose mirrored entries differ by up to `gap`, is symmetric
+    up to rounding: 1e-12 of its largest entry.
+    """
+    return gap <= _ROUNDING * largest
+
+
+def site_pairs(pairs: ArrayLike, name: str) -> NDArray[np.int64]:
+    """Pairs of whole numbers, shape (m, 2), neither truncated nor reshaped; (0, 2) of no pairs."""
+    given = real_array(pairs, name, "sites")
+    if not given.size:
+        return np.zeros((0, 2), dtype=np.int64)
+    if given.ndim != 2 or given.shape[1] != 2:
+        raise ValueError(f"{name} has shape {given.shape}; expected (m, 2), one row per pair")
+    check_finite(given, name)
+    if (given != np.floor(given)).any():
+        row = given[(given != np.floor(given)).any(axis=1)][0]
+        raise ValueError(f"{name} holds the pair ({row[0]:g}, {row[1]:g}); sites are whole numbers")
+    return given.astype(np.int64)
 
 
 def site_states(states: ArrayLike, n: int) -> NDArray:
@@ -91,22 +168,33 @@ def site_states(states: ArrayLike, n: int) -> NDArray:
 
 
 def clamped_sites(model: EnergyModel, clamp: Clamp | None) -> tuple[NDArray[np.int64], NDArray]:
-    """The clamped sites, sorted, and their values; both empty for no clamp.
+    """The clamped sites, sorted, shape (k,), and their values, shape (k,); both empty for no clamp.
 
     Raises
     ------
+    TypeError
+        For a clamp that is no mapping {site: value}, or a site that is no whole number.
     ValueError
         For a site outside the model, or a value the site cannot hold.
     """
-    clamp = clamp or {}
-    for site in clamp:
-        if site not in range(model.n):
-            raise ValueError(f"clamp names site {site!r}; the model has sites 0 to {model.n - 1}")
-    sites = np.array(sorted(clamp), dtype=np.int64)
-    values = np.array([clamp[int(site)] for site in sites], dtype=np.float64)
+    if clamp is None:
+        clamp = {}
+    if not isinstance(clamp, Mapping):
+        raise TypeError(f"clamp is a {type(clamp).__name__}; give a mapping {{site: value}}, such as {{0: 1}}")
+    held: dict[int, float] = {}
+    for given, value in clamp.items():
+        try:
+            site = operator.index(given)
+        except TypeError:
+            raise TypeError(
+                f"clamp names site {given!r}; the model's sites are the whole numbers 0 to {model.n - 1}"
+            ) from None
+        if not 0 <= site < model.n:
+            raise ValueError(f"clamp names site {site}; the model has sites 0 to {model.n - 1}")
+        held[site] = finite_number(value, f"clamp[{site}]")
+    sites = np.array(sorted(held), dtype=np.int64)
+    values = np.array([held[site] for site in sites.tolist()], dtype=np.float64)
     if model.domain == "real":
-        if not np.isfinite(values).all():
-            raise ValueError("clamp values must be finite")
         return sites, values
     for site, value in zip(sites, values):
         allowed = model.values(int(site))

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models.base import EnergyModel, finite_number, read_only, site_states
+from pbits.models.base import (
+    MAX_MAGNITUDE,
+    EnergyModel,
+    finite_number,
+    read_only,
+    real_array,
+    site_states,
+)
 
 # States are int16.
 _MAX_CATEGORIES = 1 << 15
@@ -50,8 +57,10 @@ class CategoricalModel(EnergyModel):
     Raises
     ------
     ValueError
-        For fewer than 2 categories, an array of another shape or with an entry that is not finite, a pair
-        that couples a site to itself, or a site outside 0 … n−1.
+        For fewer than 2 categories, an array of another shape or with an entry that is not finite or above
+        1e150 in magnitude, a pair that couples a site to itself, or a site outside 0 … n−1.
+    TypeError
+        For entries that are no real numbers, or a key that is no pair of whole numbers.
 
     Notes
     -----
@@ -193,9 +202,12 @@ def _categories(n_states: ArrayLike | int, unary: Sequence[ArrayLike] | None) ->
 
 
 def _finite(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    array = np.array(values, dtype=np.float64)
+    array = real_array(values, name, "energies")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; expected {tuple(int(k) for k in shape)}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has an entry that is not finite; forbid a state with a large finite energy")
+    if not (np.abs(array) <= MAX_MAGNITUDE).all():
+        raise ValueError(
+            f"{name} has an entry that is not finite or above {MAX_MAGNITUDE:g} in magnitude; forbid a state with "
+            "a large finite energy"
+        )
     return array

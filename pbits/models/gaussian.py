@@ -7,7 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models.base import EnergyModel, finite_number, finite_vector, read_only, site_states
+from pbits.models.base import (
+    EnergyModel,
+    check_finite,
+    finite_number,
+    finite_vector,
+    is_symmetric,
+    read_only,
+    real_array,
+    site_states,
+)
 
 
 class GaussianModel(EnergyModel):
@@ -16,14 +25,20 @@ class GaussianModel(EnergyModel):
     Parameters
     ----------
     A : (n, n) array
-        Symmetric and positive definite (the precision matrix at β = 1).
+        Symmetric and positive definite (the precision matrix at β = 1). Asymmetry up to 1e-12 of the largest
+        entry is rounding, and is averaged out.
     b : (n,) array, optional
         Zero when absent.
+    offset : float
+        Constant added to every energy.
 
     Raises
     ------
     ValueError
-        When A is empty, not square, not finite, not symmetric or not positive definite.
+        When A is empty, not square, not symmetric or not positive definite, or a number is not finite or above
+        1e150 in magnitude.
+    TypeError
+        For entries that are no real numbers.
 
     Examples
     --------
@@ -35,19 +50,17 @@ class GaussianModel(EnergyModel):
     domain = "real"
 
     def __init__(self, A: ArrayLike, b: ArrayLike | None = None, offset: float = 0.0):
-        matrix = np.array(A, dtype=np.float64)
+        matrix = real_array(A, "A")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"A has shape {matrix.shape}; expected a square matrix (n, n)")
         if matrix.size == 0:
             raise ValueError("A is empty; a model needs at least one site")
-        if not np.isfinite(matrix).all():
-            i, j = np.argwhere(~np.isfinite(matrix))[0]
-            raise ValueError(f"A[{i}, {j}] is {matrix[i, j]}; every entry must be finite")
+        check_finite(matrix, "A")
         gap = np.abs(matrix - matrix.T)
-        if gap.max() > 1e-12 * np.abs(matrix).max():
+        if not is_symmetric(gap.max(), np.abs(matrix).max()):
             i, j = np.unravel_index(gap.argmax(), gap.shape)
             raise ValueError(
-                f"A is not symmetric: A[{i}, {j}] = {matrix[i, j]:g} but A[{j}, {i}] = {matrix[j, i]:g}; "
+                f"A is not symmetric: A[{i}, {j}] = {matrix[i, j]} but A[{j}, {i}] = {matrix[j, i]}; "
                 "(A + Aᵀ)/2 has the same energies"
             )
         matrix = (matrix + matrix.T) / 2

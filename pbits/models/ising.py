@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models.base import EnergyModel, finite_number, finite_vector, read_only, site_states
+from pbits.models.base import (
+    EnergyModel,
+    check_finite,
+    finite_number,
+    finite_vector,
+    is_symmetric,
+    read_only,
+    real_array,
+    site_pairs,
+    site_states,
+)
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,7 +32,8 @@ class IsingModel(EnergyModel):
     Parameters
     ----------
     J : (n, n) array or scipy sparse array
-        Symmetric couplings with a zero diagonal. Positive couplings align spins.
+        Symmetric couplings with a zero diagonal. Positive couplings align spins. Asymmetry up to 1e-12 of the
+        largest coupling is rounding, and is averaged out.
     h : (n,) array, optional
         Fields; zero when absent.
     offset : float
@@ -36,8 +48,10 @@ class IsingModel(EnergyModel):
     Raises
     ------
     ValueError
-        When J is empty, not square, not symmetric, not finite or has a non-zero diagonal; when h has
-        another shape or is not finite. The message says which entry and what to do.
+        When J is empty, not square, not symmetric or has a non-zero diagonal; when h has another shape; when
+        a number is not finite or above 1e150 in magnitude. The message says which entry and what to do.
+    TypeError
+        For couplings or fields that are no real numbers.
 
     Notes
     -----
@@ -58,23 +72,28 @@ class IsingModel(EnergyModel):
         # scipy's sparse arrays come without types.
         csr: Any
         if sp.issparse(J):
-            csr = sp.csr_array(J).astype(np.float64)
+            csr = sp.csr_array(J, copy=True)
+            csr.data = real_array(csr.data, "J", "couplings")
             dense = None
         else:
-            dense = np.array(J, dtype=np.float64)
+            dense = real_array(J, "J", "couplings")
             if dense.ndim != 2:
                 raise ValueError(f"J has shape {dense.shape}; expected a square matrix (n, n)")
             csr = sp.csr_array(dense)
         csr.sum_duplicates()
         csr.eliminate_zeros()
         csr.sort_indices()
-        _check_couplings(csr)
+        if not _check_couplings(csr):
+            csr = sp.csr_array((csr + csr.T) / 2)
+            csr.eliminate_zeros()
+            csr.sort_indices()
+            dense = None if dense is None else (dense + dense.T) / 2
         for array in (csr.data, csr.indices, csr.indptr):
             read_only(array)
         self.n = csr.shape[0]
         self.csr: Any = csr
         self.J: Any = csr if dense is None else read_only(dense)
-        self.h = finite_vector(h, self.n, "h")
+        self.h = finite_vector(h, self.n, "h", "fields")
         self.offset = finite_number(offset, "offset")
 
     def __repr__(self) -> str:
@@ -139,14 +158,21 @@ class IsingModel(EnergyModel):
             The coupling of each edge.
         fields : (n,) array, optional
             h.
+        offset : float
+            Constant added to every energy.
 
         Raises
         ------
         ValueError
-            For a self-loop, or a site outside 0 … n−1.
+            For a self-loop, a site outside 0 … n−1 or one that is no whole number, or another number of weights
+            than of edges.
         """
-        pairs = np.asarray(edges, dtype=np.int64).reshape(-1, 2)
-        coupling = np.broadcast_to(np.asarray(weights, dtype=np.float64), (len(pairs),))
+        n = operator.index(n)
+        pairs = site_pairs(edges, "edges")
+        coupling = real_array(weights, "weights", "couplings")
+        if coupling.shape not in ((), (len(pairs),)):
+            raise ValueError(f"weights has shape {coupling.shape}; expected ({len(pairs)},), one per edge, or one number")
+        coupling = np.broadcast_to(coupling, (len(pairs),))
         if n < 1:
             raise ValueError(f"n is {n}; a model needs at least one site")
         outside = (pairs < 0) | (pairs >= n)
@@ -173,6 +199,14 @@ class IsingModel(EnergyModel):
         offset : float
             Constant added to xᵀQx.
 
+        Raises
+        ------
+        ValueError
+            When Q is empty or not square, names a negative site, or holds a number that is not finite or above
+            1e150 in magnitude.
+        TypeError
+            For keys that are no pairs of whole numbers, or entries that are no real numbers.
+
         Notes
         -----
         J_ij = −Q_ij/4 and h_i = −(Q_ii/2 + ¼ Σ_{j≠i} Q_ij), with Q_ij the sum over both orders.
@@ -181,13 +215,15 @@ class IsingModel(EnergyModel):
         if isinstance(Q, Mapping):
             if not Q:
                 raise ValueError("Q is empty; a model needs at least one site")
-            keys = np.array([tuple(key) for key in Q], dtype=np.int64)
+            keys = np.array([_bit_pair(key) for key in Q], dtype=np.int64)
             n = int(keys.max()) + 1
-            square = sp.coo_array((np.array(list(Q.values()), dtype=np.float64), keys.T), shape=(n, n))
+            square = sp.coo_array((real_array(list(Q.values()), "Q"), keys.T), shape=(n, n))
         else:
-            square = sp.coo_array(Q if sp.issparse(Q) else np.asarray(Q, dtype=np.float64))
+            square = sp.coo_array(Q if sp.issparse(Q) else real_array(Q, "Q"))
+            square.data = real_array(square.data, "Q")
             if square.ndim != 2 or square.shape[0] != square.shape[1]:
                 raise ValueError(f"Q has shape {square.shape}; expected a square matrix (n, n)")
+        check_finite(square.data, "Q", np.stack(square.coords, axis=1))
         square = sp.csr_array(square)
         both = sp.csr_array(square + square.T)
         linear = both.diagonal() / 2
@@ -215,9 +251,9 @@ class IsingModel(EnergyModel):
             labels.setdefault(label, len(labels))
         vector = np.zeros(len(labels))
         for label, value in fields.items():
-            vector[labels[label]] = -value
+            vector[labels[label]] = -finite_number(value, f"h[{label!r}]")
         pairs = [(labels[u], labels[v]) for u, v in J]
-        return cls.from_edges(len(labels), pairs, [-w for w in J.values()], vector, offset)
+        return cls.from_edges(len(labels), pairs, -real_array(list(J.values()), "J", "couplings"), vector, offset)
 
     @classmethod
     def from_bqm(cls, bqm: Any) -> IsingModel:
@@ -255,17 +291,25 @@ class IsingModel(EnergyModel):
         return cls.from_edges(len(order), edges, weights)
 
 
-def _check_couplings(csr: Any) -> None:
+def _bit_pair(key: tuple[int, int]) -> tuple[int, int]:
+    try:
+        i, j = (operator.index(site) for site in key)
+    except (TypeError, ValueError):
+        raise TypeError(f"Q is keyed by pairs of whole numbers (i, j), not by {key!r}; number the variables") from None
+    if min(i, j) < 0:
+        raise ValueError(f"Q[{i}, {j}] names a negative site; sites are numbered from 0")
+    return i, j
+
+
+def _check_couplings(csr: Any) -> bool:
+    """Whether J is symmetric to the last digit; an error where it is no J at all."""
     rows, cols = csr.shape
     if rows != cols:
         raise ValueError(f"J has shape {csr.shape}; expected a square matrix (n, n)")
     if rows == 0:
         raise ValueError("J is empty; a model needs at least one site")
-    if not np.isfinite(csr.data).all():
-        coo = csr.tocoo()
-        bad = int(np.flatnonzero(~np.isfinite(coo.data))[0])
-        where = (int(coo.coords[0][bad]), int(coo.coords[1][bad]))
-        raise ValueError(f"J[{where[0]}, {where[1]}] is {coo.data[bad]}; every coupling must be finite")
+    coo = csr.tocoo()
+    check_finite(coo.data, "J", np.stack(coo.coords, axis=1))
     diagonal = csr.diagonal()
     if diagonal.any():
         site = int(np.flatnonzero(diagonal)[0])
@@ -274,9 +318,12 @@ def _check_couplings(csr: Any) -> None:
             "only adds −½ Σ d_i to every energy: put that into offset"
         )
     difference = abs(csr - csr.T)
-    if difference.nnz and difference.max() > 1e-12 * max(1.0, abs(csr).max()):
+    if not difference.nnz:
+        return True
+    if not is_symmetric(difference.max(), abs(csr).max()):
         i, j = (int(k) for k in np.unravel_index(int(difference.argmax()), csr.shape))
         raise ValueError(
-            f"J is not symmetric: J[{i}, {j}] = {csr[i, j]:g} but J[{j}, {i}] = {csr[j, i]:g}. "
+            f"J is not symmetric: J[{i}, {j}] = {csr[i, j]} but J[{j}, {i}] = {csr[j, i]}. "
             "An energy needs a symmetric J; (J + Jᵀ)/2 has the same energies"
         )
+    return difference.max() == 0

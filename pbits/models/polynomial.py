@@ -41,7 +41,9 @@ class PolynomialModel(EnergyModel):
     ------
     ValueError
         For a term that is empty, repeats a site, names a site outside 0 … n−1, or has a weight that is not
-        finite.
+        finite or above 1e150 in magnitude.
+    TypeError
+        For sites that are no whole numbers, or weights that are no real numbers.
 
     Notes
     -----

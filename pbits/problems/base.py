@@ -14,6 +14,11 @@ from pbits.models import EnergyModel
 
 Sense = Literal["min", "max"]
 
+# Scores that have a name and no unit are printed after it: "overlap 1", but "6124 km".
+_NAMED_SCORES = ("overlap", "relative residual")
+
+_SHOWN_SPINS = 32
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Solution:
@@ -28,12 +33,17 @@ class Solution:
     objective : float or None
         The answer's score in `unit`; None if it is infeasible or has no score.
     violations : dict of str to int
-        Constraint name → how many of that kind are broken.
+        Constraint name → how many of that kind are broken; empty for a problem without constraints.
     gap : float or None
         (objective − optimum)/|optimum|, signed so that a positive gap is worse than the best known;
-        None if infeasible, if no optimum is known, or if the optimum is 0.
+        None if infeasible, if no optimum is known, if the optimum is 0, or if the score is a fraction of a
+        perfect one already.
     valid_fraction : float
-        The share of the given states that were feasible.
+        The share of the given states that were feasible; 1 for a problem without constraints.
+    sense : {"min", "max"}
+        Whether a lower or a higher objective is better.
+    unit : str
+        The unit of the objective, or its name ("overlap"); "" where it has neither.
     """
 
     feasible: bool
@@ -46,13 +56,25 @@ class Solution:
     unit: str
 
     def __str__(self) -> str:
-        share = f"{100 * self.valid_fraction:.3g} % of the states feasible"
+        share = f"; {100 * self.valid_fraction:.3g} % of the states feasible" if self.violations else ""
         if not self.feasible:
             broken = ", ".join(f"{name}: {count}" for name, count in self.violations.items() if count)
-            return f"infeasible ({broken}); {share}"
-        score = "no score" if self.objective is None else f"{self.objective:.6g} {self.unit}".rstrip()
+            return f"infeasible ({broken}){share}"
+        if self.objective is None:
+            return f"at the lowest energy: {_short(self.value)}{share}"
+        number = f"{self.objective:.6g}"
+        score = f"{self.unit} {number}" if self.unit in _NAMED_SCORES else f"{number} {self.unit}".rstrip()
         gap = "" if self.gap is None else f" ({100 * self.gap:+.2f} % from the best known)"
-        return f"{score}{gap}; {share}"
+        return f"{score}{gap}{share}"
+
+
+def _short(value: Any) -> str:
+    """Spins as signs, anything else as it prints; cut to a part of one line."""
+    spins = np.asarray(value)
+    if spins.ndim != 1 or spins.dtype.kind not in "if" or not (np.abs(spins) == 1).all():
+        return " ".join(str(value).split())[:80]
+    signs = "".join("+" if spin > 0 else "−" for spin in spins[:_SHOWN_SPINS])
+    return signs if len(spins) <= _SHOWN_SPINS else f"{signs}… ({len(spins)} spins)"
 
 
 class Problem(ABC):
@@ -71,7 +93,7 @@ class Problem(ABC):
     goal : float or None
         The score that counts as solved; None where only the best known will do.
     unit : str
-        The unit of the score; "" where it has none.
+        The unit of the score, or its name ("overlap"); "" where it has neither.
     """
 
     name: str
@@ -148,6 +170,11 @@ class Problem(ABC):
         states : (m, n) array
         energies : (m,) array
             Their energies E(s) under `to_model()`.
+
+        Raises
+        ------
+        ValueError
+            For no states, or arrays of other shapes.
         """
         rows, energy = self._checked(states, energies)
         scores = self.objectives(rows)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import IsingModel
-from pbits.models.base import Clamp, clamped_sites, finite_vector, read_only
+from pbits.models.base import Clamp, clamped_sites, finite_vector, read_only, real_array
 from pbits.problems.base import Problem, Solution, spins_of
 
 MAX_COUPLED_HIDDEN = 16
@@ -18,7 +18,8 @@ class BoltzmannMachine(Problem):
     """Sampling from P(v, u) ∝ exp(−E(v, u)), v the visible and u the hidden spins of an Ising model.
 
     A state decodes to its visible spins. Their score is the free energy F(v) = −log Σ_u exp(−E(v, u)), for
-    which P(v) ∝ exp(−F(v)); lower is likelier.
+    which P(v) ∝ exp(−F(v)); lower is likelier. A solution has no objective: the law is the answer, and no
+    single state.
 
     Parameters
     ----------
@@ -33,7 +34,8 @@ class BoltzmannMachine(Problem):
     Raises
     ------
     ValueError
-        When visible and hidden do not divide the sites of the model between them.
+        When visible and hidden do not divide the sites of the model between them, or the clamp names a site
+        or value that does not exist.
 
     Examples
     --------
@@ -68,7 +70,6 @@ class BoltzmannMachine(Problem):
         self._clamp = dict(zip(sites.tolist(), values.tolist()))
         i, j, _ = model.edges()
         self._coupled = bool((np.isin(i, self.hidden) & np.isin(j, self.hidden)).any())
-        self._tractable = not self._coupled or len(self.hidden) <= MAX_COUPLED_HIDDEN
         self.name = name or f"Boltzmann machine, {len(self.visible)} visible, {len(self.hidden)} hidden"
 
     @classmethod
@@ -80,8 +81,15 @@ class BoltzmannMachine(Problem):
         W : (n_visible, n_hidden) array
         b : (n_visible,) array
         c : (n_hidden,) array
+
+        Raises
+        ------
+        ValueError
+            For arrays of other shapes, or numbers that are not finite.
+        TypeError
+            For entries that are no real numbers.
         """
-        weights = np.array(W, dtype=np.float64)
+        weights = real_array(W, "W")
         if weights.ndim != 2:
             raise ValueError(f"W has shape {weights.shape}; expected (n_visible, n_hidden)")
         n_visible, n_hidden = weights.shape
@@ -91,7 +99,17 @@ class BoltzmannMachine(Problem):
         return cls(model, range(n_visible))
 
     def clamped(self, values: ArrayLike | Mapping[int, float]) -> BoltzmannMachine:
-        """This machine with its visible sites held at `values`, or those that a mapping {site: ±1} names."""
+        """This machine with its visible sites held at `values`, or those that a mapping {site: ±1} names.
+
+        Parameters
+        ----------
+        values : (n_visible,) array of ±1, or mapping of int to ±1
+
+        Raises
+        ------
+        ValueError
+            For another shape or value, or a mapping that names a hidden site.
+        """
         if isinstance(values, Mapping):
             hidden = set(values) & set(self.hidden.tolist())
             if hidden:
@@ -116,6 +134,11 @@ class BoltzmannMachine(Problem):
 
         In closed form where hidden sites are not coupled to each other, by enumeration of up to 16 hidden
         sites where they are.
+
+        Raises
+        ------
+        ValueError
+            For more than 16 hidden sites that are coupled, or visible spins of another shape.
         """
         v = self._visible_spins(visible)
         state = np.ones(self.model.n)
@@ -126,7 +149,7 @@ class BoltzmannMachine(Problem):
             alone = self.model.offset - 0.5 * state @ couple - self.model.h @ state
             inputs = (couple + self.model.h)[self.hidden]
             return float(alone - np.logaddexp(inputs, -inputs).sum())
-        if not self._tractable:
+        if len(self.hidden) > MAX_COUPLED_HIDDEN:
             raise ValueError(
                 f"the free energy sums over 2^{len(self.hidden)} states of coupled hidden sites; at most "
                 f"{MAX_COUPLED_HIDDEN} are enumerated"
@@ -145,13 +168,12 @@ class BoltzmannMachine(Problem):
         return None
 
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
-        """The lowest-energy state; without an objective where its free energy is out of reach."""
+        """The visible spins of the lowest-energy state, without an objective: they are one draw of a law."""
         rows, energy = self._checked(states, energies)
-        value = self.decode(rows[energy.argmin()])
         return Solution(
             feasible=True,
-            value=value,
-            objective=self.score(value) if self._tractable else None,
+            value=self.decode(rows[energy.argmin()]),
+            objective=None,
             violations={},
             gap=None,
             valid_fraction=1.0,

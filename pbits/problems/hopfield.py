@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import IsingModel
-from pbits.models.base import read_only
+from pbits.models.base import read_only, real_array
 from pbits.problems.base import Problem, Solution, spins_of
 
 
@@ -72,6 +72,7 @@ class HopfieldMemory(Problem):
     """
 
     sense = "max"
+    unit = "overlap"
     optimum = 1.0
     goal = 0.95
 
@@ -168,12 +169,12 @@ class HopfieldMemory(Problem):
         return {"kind": "images", "shape": list(self.shape), "panels": panels}
 
     def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
-        """The lowest-energy state; of equals, the one nearest to the cue."""
+        """The lowest-energy state; of equals, the one nearest to the cue. An overlap needs no gap: 1 is perfect."""
         rows, energy = self._checked(states, energies)
         lowest = np.flatnonzero(energy <= energy.min() + 1e-9 * np.abs(energy).max())
         if self.cue is not None:
             lowest = lowest[np.argsort((rows[lowest] != self.cue).sum(axis=1), kind="stable")]
-        return self._report(rows[lowest[0]], 1.0)
+        return replace(self._report(rows[lowest[0]], 1.0), gap=None)
 
     def beta_range(self) -> tuple[float, float] | None:
         """β from 4/f to 12/f, with f the mean input ξ_i Σ_j J_ij ξ_j that holds a stored spin in place.
@@ -194,7 +195,7 @@ class HopfieldMemory(Problem):
 
 
 def _checked_patterns(patterns: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.int8]:
-    xi = np.array(patterns)
+    xi = real_array(patterns, "patterns")
     if xi.ndim != 2 or not xi.size:
         raise ValueError(f"patterns have shape {xi.shape}; expected (p, n), one row per pattern")
     if not (np.abs(xi) == 1).all():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import GaussianModel
-from pbits.models.base import finite_vector, read_only
+from pbits.models.base import finite_vector, read_only, real_array
 from pbits.problems.base import Problem, Solution
 
 
@@ -60,7 +60,9 @@ class LinearSystem(_MeanOfStates):
     Raises
     ------
     ValueError
-        For other matrices, with the remedy.
+        For other matrices, with the remedy; and for b = 0.
+    TypeError
+        For entries that are no real numbers.
 
     Examples
     --------
@@ -68,11 +70,15 @@ class LinearSystem(_MeanOfStates):
     >>> system = LinearSystem([[2.0, 0.0], [0.0, 1.0]], [2.0, 3.0])
     >>> states = [[0.5, 3.0], [1.5, 3.0]]
     >>> print(system.solution(states, system.to_model().energy(states)))
-    0; 100 % of the states feasible
+    relative residual 0
     """
 
+    unit = "relative residual"
+
     def __init__(self, A: ArrayLike, b: ArrayLike, name: str | None = None):
-        matrix = np.array(A, dtype=np.float64)
+        matrix = real_array(A, "A")
+        if matrix.ndim != 2:
+            raise ValueError(f"A has shape {matrix.shape}; expected a square matrix (n, n)")
         self.b = finite_vector(b, len(matrix), "b")
         if not self.b.any():
             raise ValueError("b is zero, so x is zero; a relative residual needs another b")
@@ -109,6 +115,16 @@ class GaussianPosterior(_MeanOfStates):
         One row per observation.
     y : (m,) array
     noise_sd, prior_sd : float
+        Positive.
+    names : tuple of n str, optional
+        Of the weights.
+
+    Raises
+    ------
+    ValueError
+        For arrays of other shapes, numbers that are not finite, or a standard deviation that is not positive.
+    TypeError
+        For entries that are no real numbers.
 
     Examples
     --------
@@ -129,7 +145,7 @@ class GaussianPosterior(_MeanOfStates):
         names: tuple[str, ...] | None = None,
         name: str | None = None,
     ):
-        self.X = read_only(np.array(X, dtype=np.float64))
+        self.X = read_only(real_array(X, "X"))
         if self.X.ndim != 2 or not self.X.size or not np.isfinite(self.X).all():
             raise ValueError(f"X has shape {self.X.shape}; expected finite numbers (m, n)")
         self.y = finite_vector(y, len(self.X), "y")

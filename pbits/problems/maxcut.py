@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pbits.models import IsingModel
-from pbits.models.base import read_only
+from pbits.models.base import finite_vector, read_only, real_array, site_pairs
 from pbits.problems._files import number, read_lines, whole_number
 from pbits.problems.base import Problem, spins_of
 
@@ -35,6 +36,14 @@ class MaxCut(Problem):
     optimum : float, optional
         The best cut known.
 
+    Raises
+    ------
+    ValueError
+        For a graph without edges, a loop, a vertex outside 0 … n−1 or one that is no whole number, and for
+        weights of another shape or that are not finite.
+    TypeError
+        For weights that are no real numbers.
+
     Examples
     --------
     >>> from pbits.problems import MaxCut
@@ -55,13 +64,13 @@ class MaxCut(Problem):
         optimum: float | None = None,
         name: str | None = None,
     ):
-        self.n = int(n)
-        self.edges = read_only(np.array(edges, dtype=np.int64).reshape(-1, 2))
+        self.n = operator.index(n)
+        self.edges = read_only(site_pairs(edges, "edges"))
         if not len(self.edges):
             raise ValueError("the graph has no edges; every cut is zero")
-        self.weights = read_only(np.array(np.broadcast_to(weights, (len(self.edges),)), dtype=np.float64))
-        if not np.isfinite(self.weights).all():
-            raise ValueError(f"weights[{np.flatnonzero(~np.isfinite(self.weights))[0]}] is not finite")
+        given = real_array(weights, "weights")
+        each = given if given.ndim else np.full(len(self.edges), given)
+        self.weights = finite_vector(each, len(self.edges), "weights", per="edge")
         outside = (self.edges < 0) | (self.edges >= self.n)
         if outside.any():
             raise ValueError(f"vertex {self.edges[outside][0]} in edges is outside 0 to {self.n - 1}")

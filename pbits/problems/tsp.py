@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import IsingModel
-from pbits.models.base import read_only
+from pbits.models.base import is_symmetric, read_only, real_array
 from pbits.problems.base import Problem, Solution, spins_of
 from pbits.problems.tsplib import read_tour, read_tsplib
 
@@ -65,6 +65,8 @@ class TravelingSalesman(Problem):
     ValueError
         For distances that are no symmetric problem, with the remedy. `to_model` refuses more than 150
         cities, for the number of couplings grows as 2N³.
+    TypeError
+        For distances or coordinates that are no real numbers.
 
     Notes
     -----
@@ -107,7 +109,7 @@ class TravelingSalesman(Problem):
         self.names = tuple(names) if names is not None else None
         self.coordinates = None
         if coordinates is not None:
-            self.coordinates = read_only(np.array(coordinates, dtype=np.float64))
+            self.coordinates = read_only(real_array(coordinates, "coordinates"))
             if self.coordinates.shape != (self.n_cities, 2):
                 raise ValueError(f"coordinates have shape {self.coordinates.shape}; expected ({self.n_cities}, 2)")
         self.scale = float(self.distances.max())
@@ -124,7 +126,7 @@ class TravelingSalesman(Problem):
     @classmethod
     def from_coordinates(cls, xy: ArrayLike, **options: Any) -> TravelingSalesman:
         """From points in the plane, shape (N, 2), with Euclidean distances that are not rounded."""
-        points = np.array(xy, dtype=np.float64)
+        points = real_array(xy, "coordinates")
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"coordinates have shape {points.shape}; expected (N, 2)")
         if not np.isfinite(points).all():
@@ -242,7 +244,7 @@ class TravelingSalesman(Problem):
 
 
 def _checked_distances(distances: ArrayLike) -> NDArray[np.float64]:
-    D = np.array(distances, dtype=np.float64)
+    D = real_array(distances, "distances")
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         raise ValueError(f"distances have shape {D.shape}; expected a square matrix (N, N)")
     if len(D) < 3:
@@ -253,10 +255,10 @@ def _checked_distances(distances: ArrayLike) -> NDArray[np.float64]:
             i, j = np.argwhere(wrong)[0]
             raise ValueError(f"distances[{i}, {j}] is {D[i, j]:g}; every distance must be {what}")
     gap = np.abs(D - D.T)
-    if gap.max() > 1e-12 * D.max():
+    if not is_symmetric(gap.max(), D.max()):
         i, j = np.unravel_index(gap.argmax(), gap.shape)
         raise ValueError(
-            f"distances are not symmetric: [{i}, {j}] is {D[i, j]:g} but [{j}, {i}] is {D[j, i]:g}; "
+            f"distances are not symmetric: [{i}, {j}] is {D[i, j]} but [{j}, {i}] is {D[j, i]}; "
             "(D + Dᵀ)/2 is symmetric, and an instance with one-way distances must first be doubled"
         )
     if not D.any():

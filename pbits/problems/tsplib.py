@@ -34,7 +34,14 @@ _KEYWORDS = (
 )
 _SECTIONS = ("NODE_COORD_SECTION", "EDGE_WEIGHT_SECTION", "DISPLAY_DATA_SECTION", "TOUR_SECTION")
 _COORDINATE_TYPES = ("EUC_2D", "CEIL_2D", "GEO", "ATT")
-_FORMATS = ("FULL_MATRIX", "UPPER_ROW", "LOWER_ROW", "UPPER_DIAG_ROW", "LOWER_DIAG_ROW")
+# The columns of one triangle of a symmetric matrix are the rows of the other.
+_AS_ROWS = {
+    "UPPER_COL": "LOWER_ROW",
+    "LOWER_COL": "UPPER_ROW",
+    "UPPER_DIAG_COL": "LOWER_DIAG_ROW",
+    "LOWER_DIAG_COL": "UPPER_DIAG_ROW",
+}
+_FORMATS = ("FULL_MATRIX", *_AS_ROWS.values(), *_AS_ROWS)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,8 +100,8 @@ class TsplibInstance:
 def read_tsplib(path: str | PathLike[str]) -> TsplibInstance:
     """Read a symmetric TSPLIB95 instance.
 
-    EUC_2D, CEIL_2D, GEO and ATT coordinates, and EXPLICIT weights as FULL_MATRIX, UPPER_ROW, LOWER_ROW,
-    UPPER_DIAG_ROW or LOWER_DIAG_ROW.
+    EUC_2D, CEIL_2D, GEO and ATT coordinates, and EXPLICIT weights as a full matrix or as either triangle, with
+    or without the diagonal, by rows or by columns (FULL_MATRIX, UPPER_ROW, …, LOWER_DIAG_COL).
 
     Raises
     ------
@@ -170,11 +177,13 @@ class _Entry:
         self.headers: dict[str, tuple[str, int]] = {}
         self.sections: dict[str, list[tuple[str, list[str]]]] = {}
         self._starts: dict[str, str] = {}
+        self._last = ""
         rows: list[tuple[str, list[str]]] | None = None
         for count, raw in enumerate(read_lines(path, "a TSPLIB file"), start=1):
             line, where = raw.strip(), f"{self.file}, line {count}"
             if not line:
                 continue
+            self._last = f"line {count}, {line[:40]!r}"
             keyword = re.split(r"[\s:]", line, maxsplit=1)[0]
             if keyword == "EOF":
                 break
@@ -213,7 +222,7 @@ class _Entry:
 
     def section(self, name: str) -> list[tuple[str, list[str]]]:
         if name not in self.sections:
-            raise ValueError(f"{self.file} has no {name}; expected one")
+            raise ValueError(f"{self.file} has no {name}; it ends with {self._last}: is it cut short?")
         return self.sections[name]
 
     def at(self, keyword: str) -> str:
@@ -253,7 +262,7 @@ def _explicit_weights(entry: _Entry, n: int) -> NDArray[np.int64]:
     skip_diagonal = 0 if "DIAG" in layout else 1
     if layout == "FULL_MATRIX":
         cells = tuple(np.indices((n, n)).reshape(2, -1))
-    elif layout.startswith("UPPER"):
+    elif _AS_ROWS.get(layout, layout).startswith("UPPER"):
         cells = np.triu_indices(n, skip_diagonal)
     else:
         cells = np.tril_indices(n, -skip_diagonal)

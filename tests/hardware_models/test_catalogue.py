@@ -16,9 +16,11 @@ MACHINES = sorted(path.stem for path in CATALOGUE.glob("*.toml") if path.name !=
 UNITS = {
     **{"rows": "1", "columns": "1", "max_sites": "1", "max_cells": "1", "cycles_per_phase": "1"},
     **{"total_bits": "1", "fraction_bits": "1", "component_bits": "1", "adc_bits": "1", "max_coupling": "1"},
+    **{"coupling_parameters": "1"},
     **{"clock": "Hz", "phase_time": "s", "tau_rng": "s", "read_time": "s", "program_time": "s"},
     **{"peak_flops": "FLOP/s", "memory_bandwidth": "B/s", "memory_bytes": "B", "tdp": "W"},
-    **{"published_updates_per_s": "1/s", "published_degree": "1", "published_coupling_bits": "1"},
+    **{"units": "1", "unit_bytes": "B", "unit_chains": "1", "local_phase_time": "s", "update_time": "s"},
+    **{"published_updates_per_s": "1/s", "published_degree": "1"},
     **{"word_time": "s", "adc_time": "s"},
     **{"resistance": "ohm", "capacitance": "F", "noise_voltage_rms": "V"},
 }

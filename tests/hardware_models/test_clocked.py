@@ -10,6 +10,7 @@ from hardware_models.clocked import UPDATES, Timing, scan_of
 from hardware_models.gibbs import Array as Gibbs
 from hardware_models.pbit import Array
 from pbits.mapping import Complete, FixedPoint, Grid
+from pbits.parameters import Evidence
 
 # A triangle with a tail: degrees 3, 2, 2, 1; three colours {0}, {1, 3}, {2}.
 PAW = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 2), (0, 3)], [0.5, -0.4, 0.3, 0.7], [0.1, 0.0, -0.2, 0.3])
@@ -28,8 +29,11 @@ def assert_times(run, **phases):
     assert run.phases.keys() == {"programming", "sweeping", "read-out"}
     for name, seconds in phases.items():
         assert run.phases[name.replace("_", "-")] == pytest.approx(seconds, rel=1e-12)
-    assert run.device_time_s == pytest.approx(sum(phases.values()), rel=1e-12)
-    assert run.seconds == {"active": run.device_time_s}
+    total = sum(phases.values())
+    assert run.device_time_s == pytest.approx(total, rel=1e-12)
+    # The machine is active while it sweeps, and waits while it is programmed and read.
+    waiting = total - phases["sweeping"]
+    assert run.seconds == {"active": pytest.approx(phases["sweeping"]), "idle": pytest.approx(waiting)}
 
 
 @pytest.mark.parametrize("update", UPDATES)
@@ -67,25 +71,34 @@ def test_toggles_are_the_changes_between_sweeps():
     assert counts["toggle"] == np.count_nonzero(np.diff(path, axis=1))
     assert counts["write"] == 4 + 5 * 4
     assert notes["start_states_written"] == 5
+    # One frame of start states per batch, as long as a read-out and assumed to be so.
+    assert run.phases["start states"] == pytest.approx(5 * 5e-6)
+    assert run.device_time.evidence is Evidence.ASSUMED
 
 
-def test_clamped_cells_neither_move_nor_read_nor_take_a_phase():
+def test_clamped_cells_neither_move_nor_read_while_the_clock_goes_on():
     run, counts, _, notes = account(Array(**TIMES), PAW, SAMPLING, clamp={0: 1, 1: -1})
     # Free: 2 (degree 2) and 3 (degree 1), of two colours.
     assert counts["update"] == 13 * 7 * 2
     assert counts["weight_read"] == 13 * 7 * 3
     assert counts["random_bit"] == 13 * 7 * 2 * 32
     assert counts["read"] == 5 * 7 * 4
+    assert notes["phases_per_sweep"] == 3
+    assert_times(run, programming=2e-3, sweeping=13 * 3 * 7 * 3e-9, read_out=5 * 7 * 5e-6)
+
+
+def test_a_model_that_is_clamped_whole_makes_no_update():
+    held = dict.fromkeys(range(4), 1)
+    run, counts, _, _ = account(Array(**TIMES), PAW, SAMPLING, clamp=held)
+    assert (counts["update"], counts["toggle"], counts["random_bit"]) == (0, 0, 0)
+    assert_times(run, programming=2e-3, sweeping=13 * 3 * 7 * 3e-9, read_out=5 * 7 * 5e-6)
+
+
+def test_a_grid_has_two_phases_whatever_the_model():
+    lone = pbits.IsingModel.from_edges(4, [], [], [0.1] * 4)
+    run, _, _, notes = account(Gibbs(rules="G4", rows=2, columns=2, **TIMES), lone, SAMPLING)
     assert notes["phases_per_sweep"] == 2
     assert_times(run, programming=2e-3, sweeping=13 * 2 * 7 * 3e-9, read_out=5 * 7 * 5e-6)
-
-
-def test_a_model_that_is_clamped_whole_takes_no_sweep():
-    held = dict.fromkeys(range(4), 1)
-    run, counts, phases, _ = account(Array(read_s=1e-6, program_s=1e-3), PAW, SAMPLING, clamp=held)
-    assert (counts["update"], counts["toggle"], counts["random_bit"]) == (0, 0, 0)
-    assert "sweeping" not in phases
-    assert run.device_time_s == pytest.approx(1e-3 + 5 * 7 * 1e-6, rel=1e-12)
 
 
 @pytest.mark.parametrize(("levels", "programmings"), [(None, 12), (4, 4), (1, 1)])
@@ -154,7 +167,8 @@ def test_what_is_not_stated_is_in_no_total(missing):
     run = pbits.run(PAW, Array(**(TIMES | {missing: None})), SAMPLING, seed=1)
     phase = {"phase_s": "sweeping", "program_s": "programming", "read_s": "read-out"}[missing]
     assert run.device_time_s is None
-    assert run.seconds == {"active": None}
+    unknown = "active" if missing == "phase_s" else "idle"
+    assert [state for state, seconds in run.seconds.items() if seconds is None] == [unknown]
     assert [name for name, seconds in run.phases.items() if seconds is None] == [phase]
 
 

@@ -27,7 +27,7 @@ def prices(update_j, boundary="board", uplifts=None, **options):
     return PriceTable(
         boundary=boundary,
         operations={"update": parameter(update_j, **options)} | {name: Included(in_="update") for name in FREE},
-        power={"active": Included(in_="update")},
+        power={"active": Included(in_="update"), "idle": Included(in_="update")},
         uplifts=uplifts or {},
     )
 
@@ -53,7 +53,7 @@ def test_a_ratio_of_sampling_machines_by_hand():
     ledger = both.ledgers["a"]
     updates = 2 * 600 * 8
     assert ledger.joules == pytest.approx(updates * 2e-12)
-    assert both.quality_joules(ledger) == pytest.approx(ledger.joules / both.rows[0].diagnosis.worst_ess)
+    assert both.quality("a").joules == pytest.approx(ledger.joules / both.rows[0].diagnosis.worst_ess)
 
 
 def test_a_ratio_to_solution_repeats_chains_until_sure():
@@ -61,8 +61,50 @@ def test_a_ratio_to_solution_repeats_chains_until_sure():
     assert both.goal == pytest.approx(-1.3)
     hits, chains = both.runs["a"].success_fraction(both.goal)
     repeats = max(1.0, np.log(0.01) / np.log1p(-hits / chains)) if hits < chains else 1.0
-    assert both.quality_joules(both.ledgers["a"]) == pytest.approx(both.ledgers["a"].joules / chains * repeats)
+    assert both.quality("a").joules == pytest.approx(both.ledgers["a"].joules / chains * repeats)
     assert both.ratio("a", "b") == pytest.approx(3.0)
+
+
+def test_chance_widens_a_ratio_of_different_draws():
+    schedule = pbits.Schedule.anneal(sweeps=4, chains=40, beta_start=0.1, beta_stop=1.0)
+    other = pbit.Array(name="b", update="random", phase_s=1e-9, program_s=0.0, read_s=0.0, prices=prices(1e-12))
+    both = pbits.compare(PAIR, [machine("a", 1e-12), other], schedule, seed=2)
+    ratio = both.ratio("a", "b")
+    assert 0 < both.runs["a"].success_fraction(both.goal)[0] < 40
+    # Exact prices, so that only the success probabilities of 40 chains each are uncertain.
+    spread = [both.quality(name).chance for name in ("a", "b")]
+    down = np.hypot(np.log(spread[0][0]), np.log(spread[1][1]))
+    assert ratio.low == pytest.approx(ratio * np.exp(-down))
+    assert ratio.low < ratio < ratio.high
+
+
+def test_standby_that_nobody_states_leaves_no_ratio():
+    unknown = prices(1e-12)
+    unknown = PriceTable(
+        boundary="board", operations=unknown.operations, power={"active": unknown.power["active"]}, uplifts={}
+    )
+    waiting = pbit.Array(name="waits", phase_s=1e-9, program_s=1.0, read_s=0.0, prices=unknown)
+    both = pbits.compare(PAIR, [waiting, machine("b", 1e-12)], SAMPLING, seed=1)
+    assert both.ledgers["waits"].joules is None
+    assert both.ledgers["waits"].without_idle > 0
+    assert "power.idle" in both.why_no_ratio("waits", "b")
+    assert "no total for waits, whose standby power is not stated" in both.verdict()
+
+
+def test_the_surest_pair_makes_the_verdict_and_not_the_widest():
+    sure = machine("sure", 1e-12)
+    loud = machine("loud", 1e-15, low=1e-16, high=1e-11)
+    three = pbits.compare(PAIR, [sure, loud, machine("base", 4e-12)], SAMPLING, seed=1)
+    assert "sure needs 4 times fewer" in three.verdict()
+    unsure = pbits.compare(PAIR, [loud, sure], SAMPLING, seed=1)
+    assert "for no two machines do the ranges tell which needs fewer joules" in unsure.verdict()
+
+
+def test_a_run_with_a_target_counts_every_chain_that_met_it():
+    schedule = pbits.Schedule.anneal(sweeps=200, chains=16, beta_start=0.01, beta_stop=0.02, stop_at=-1.3)
+    one = pbits.run(PAIR, "ideal", schedule, seed=3)
+    assert one.success_fraction(-1.3) == (16, 16)
+    assert (one.energies <= -1.29).sum() < 16
 
 
 def test_the_weaker_evidence_is_inherited():
@@ -105,6 +147,7 @@ def test_chains_that_have_not_converged_have_no_joules_per_effective_sample():
     both = pbits.compare(stuck, [machine("a", 1e-12), machine("b", 1e-12)], SAMPLING, seed=1)
     assert both.ratio("a", "b") is None
     assert both.why_no_ratio("a", "b") == "a: the chains have not converged"
+    assert both.quality("a").joules is None
 
 
 def test_a_refusal_is_a_row_with_all_reasons():

@@ -184,7 +184,7 @@ def test_a_clamp_cannot_contradict_the_problem():
         ({5: 1}, "clamp names site 5; the model has sites 0 to 4"),
         ({-1: 1}, "clamp names site -1"),
         ({0: 0}, "clamp sets site 0 to 0; it can hold -1, 1"),
-        ({0: float("nan")}, "clamp sets site 0 to nan"),
+        ({0: float("nan")}, "clamp\\[0\\] is nan"),
     ],
 )
 def test_bad_clamps(clamp, message):

@@ -1,19 +1,41 @@
 """Statistical tests have fixed seeds and a false-alarm rate of 1e-4 or less each."""
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import chi2
 
+import hardware_models
 import pbits
 from hardware_models.processor import Processor, Published, from_spec
 from hardware_models.processor.processor import DECISION_FLOPS, NORMAL_FLOPS, RNG_FLOPS
-from pbits.parameters import CatalogueError, MachineSpec
+from pbits.parameters import CatalogueError, Evidence, Figure, MachineSpec, read_machine
 
 RING = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], [1.0, -1.0, 1.0, 1.0])
 FRUSTRATED = pbits.IsingModel([[0, 0.7, -0.4], [0.7, 0, 0.9], [-0.4, 0.9, 0]], [0.2, -0.3, 0.1])
 GAUSSIAN = pbits.GaussianModel([[1.0, 0.6, -0.2], [0.6, 1.2, 0.3], [-0.2, 0.3, 0.9]], [1.0, -0.5, 0.2])
 MACHINE = {"flop_per_s": 1e12, "byte_per_s": 1e11, "phase_s": 1e-6}
-RATE = Published(updates_per_s=1e6, degree=4, coupling_bits=1)
+UNITS = {"units": 4, "unit_bytes": 1e3, "unit_chains": 2, "unit_step_s": 1e-8}
+RATE = Published(updates_per_s=1e6, degree=4)
+
+
+def torus(width=4, height=4, weights=None, fields=None):
+    """A square lattice on a torus, ferromagnetic unless weights are given."""
+    edges = []
+    for x, y in itertools.product(range(width), range(height)):
+        edges += [(x + width * y, (x + 1) % width + width * y), (x + width * y, x + width * ((y + 1) % height))]
+    return pbits.IsingModel.from_edges(
+        width * height, edges, np.ones(len(edges)) if weights is None else weights, fields
+    )
+
+
+TORUS = torus()
+UNIFORM_RING = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], np.ones(4))
+ONE = pbits.Schedule(n_samples=5, n_warmup=0, chains=2)
 
 
 def assert_moments(x, law):
@@ -132,63 +154,191 @@ def test_an_unstated_rate_gives_no_device_time(missing):
         assert run.record["notes"]["tier"] is None
 
 
-# Published rates
+def test_no_phases_need_no_stated_phase_time():
+    run = pbits.run(RING, Processor(flop_per_s=1e12, byte_per_s=1e11), ONE, seed=1, clamp=dict.fromkeys(range(4), 1))
+    assert run.device_time_s == pytest.approx(run.counts["byte"] / 1e11)
 
 
-def tiers_of(model, published=RATE, machine=MACHINE, clamp=None):
-    schedule = pbits.Schedule(n_samples=10, n_warmup=0, chains=6)
-    run = pbits.run(model, Processor(**machine, published=published), schedule, seed=1, clamp=clamp)
-    notes = run.record["notes"]
-    return run, notes["tiers"], notes["tier"]
+# Chains apart
 
 
-def test_a_published_rate_times_like_work():
-    run, tiers, tier = tiers_of(RING, machine=MACHINE | {"phase_s": 5e-6, "flop_per_s": 1e6})
-    assert tiers["published"] == pytest.approx(240 / 1e6)
-    assert tiers["published"] < tiers["roofline"]
-    assert (tier, run.device_time_s) == ("published", tiers["published"])
-    assert tiers["published_refused"] == []
-
-
-def test_the_faster_of_both_tiers_counts():
-    run, tiers, tier = tiers_of(RING, published=Published(updates_per_s=1e3, degree=4, coupling_bits=1))
-    assert tiers["published"] == pytest.approx(0.24)
-    assert (tier, run.device_time_s) == ("roofline", tiers["roofline"])
-
-
-def test_a_published_rate_is_not_faster_than_its_synchronisations():
-    _, tiers, _ = tiers_of(RING, published=Published(updates_per_s=1e15, degree=4, coupling_bits=1))
-    assert tiers["published"] == pytest.approx(10 * 2 * 1e-6)
-
-
-def test_a_published_rate_alone_times_like_work():
-    run, tiers, tier = tiers_of(RING, machine={})
-    assert tiers["roofline"] is None
-    assert (tier, run.device_time_s) == ("published", pytest.approx(240 / 1e6))
+def timed(model=RING, *, chains=6, clamp=None, **machine):
+    """A run of ten sweeps, its tiers and the name of the fastest."""
+    schedule = pbits.Schedule(n_samples=10, n_warmup=0, chains=chains)
+    run = pbits.run(model, Processor(**machine), schedule, seed=1, clamp=clamp)
+    return run, run.record["notes"]["tiers"], run.record["notes"]["tier"]
 
 
 @pytest.mark.parametrize(
-    ("model", "reason"),
+    # 19 chains on 4 units: the busiest has 5, in rounds of 2; a sweep of the ring is 2 phases or 4 updates.
+    ("kind", "clamp", "steps"),
+    [("gpu", {}, 2), ("cpu", {}, 4), ("gpu", {0: 1, 2: 1}, 1), ("cpu", {0: 1}, 3)],
+)
+def test_the_steps_of_the_busiest_unit_by_hand(kind, clamp, steps):
+    run, tiers, tier = timed(chains=19, clamp=clamp, kind=kind, **MACHINE, **UNITS)
+    assert tier == "apart"
+    assert run.device_time_s == pytest.approx(3 * 10 * steps * 1e-8, rel=1e-12)
+    # Of a full batch: 19 of the 4 × 2 chains at once.
+    assert tiers["apart"]["full_batch_s"] == pytest.approx(19 / 8 * 10 * steps * 1e-8, rel=1e-12)
+    assert tiers["apart"]["refused"] == []
+
+
+def test_one_chain_at_a_time_on_a_core():
+    _, tiers, _ = timed(chains=9, kind="cpu", **MACHINE, **UNITS | {"unit_chains": 1})
+    assert tiers["apart"]["seconds"] == pytest.approx(3 * 40 * 1e-8, rel=1e-12)
+
+
+def test_a_unit_is_not_faster_than_its_part_of_the_peak_nor_than_the_memory():
+    slow = MACHINE | {"flop_per_s": 1e6}
+    run, tiers, _ = timed(chains=5, **slow, **UNITS)
+    assert tiers["apart"]["seconds"] == pytest.approx(run.counts["flop"] * 2 * 4 / 5 / 1e6, rel=1e-12)
+    assert tiers["apart"]["full_batch_s"] == pytest.approx(run.counts["flop"] / 1e6, rel=1e-12)
+    narrow = MACHINE | {"byte_per_s": 1e3}
+    _, tiers, _ = timed(chains=5, **narrow, **UNITS)
+    # 12 weights and fields of 8 bytes, once; ten read-outs of 4 spins and 5 chains.
+    assert tiers["apart"]["seconds"] == pytest.approx((8 * 12 + 200) / 1e3, rel=1e-12)
+    assert tiers["apart"]["full_batch_s"] == pytest.approx(200 / 1e3, rel=1e-12)
+
+
+def test_chains_run_apart_where_the_model_and_a_chain_fit_a_unit():
+    # 8 bytes × (8 weights + 4 fields) + 4 spins a chain
+    for room, at_once in ((100, 1), (107, 1), (108, 3), (1000, 5)):
+        _, tiers, tier = timed(chains=20, **MACHINE, **UNITS | {"unit_bytes": room, "unit_chains": 5})
+        assert tier == "apart"
+        assert tiers["apart"]["seconds"] == pytest.approx(-(-5 // at_once) * 20 * 1e-8, rel=1e-12)
+    run, tiers, tier = timed(**MACHINE, **UNITS | {"unit_bytes": 99})
+    assert tier == "roofline"
+    assert run.device_time_s == tiers["roofline"]["seconds"] > 20e-6
+    assert tiers["apart"]["refused"] == ["the model and one chain take 100 bytes; a unit holds 99"]
+
+
+def test_the_reason_names_what_is_not_stated():
+    _, tiers, _ = timed(**MACHINE)
+    assert tiers["apart"]["refused"] == [f"{name} is not stated" for name in ("units", "unit_bytes", "unit_step_s")]
+    _, tiers, tier = timed(flop_per_s=1e12, byte_per_s=1e11, **UNITS)
+    assert tiers["roofline"]["refused"] == ["phase_s is not stated"]
+    assert tier == "apart"
+    _, tiers, tier = timed(byte_per_s=1e11, phase_s=1e-6, **UNITS)
+    assert tiers["apart"]["refused"] == ["flop_per_s is not stated"]
+    assert tier is None
+
+
+def test_times_carry_their_ranges_and_the_fastest_is_taken_end_by_end():
+    step = Figure(1e-8, 0.5e-8, 4e-5, Evidence.ASSUMED)
+    lanes = Figure(2, 1, 4, Evidence.DERIVED)
+    run, _, tier = timed(chains=16, **MACHINE, **UNITS | {"unit_step_s": step, "unit_chains": lanes})
+    roofline = run.counts["byte"] / 1e11 + 20e-6
+    assert tier == "apart"
+    # Four chains a unit: two rounds, at best one, at worst four; at worst the whole processor is faster.
+    ends = (run.device_time.value, run.device_time.low, run.device_time.high)
+    assert ends == pytest.approx((2 * 20 * 1e-8, 20 * 0.5e-8, roofline), rel=1e-12)
+    assert run.device_time.evidence is Evidence.ASSUMED
+
+
+# A full batch
+
+
+def test_a_full_batch_hides_waiting_and_shares_the_weights():
+    run, tiers, _ = timed(**MACHINE)
+    assert run.counts["byte"] == 10 * (64 + 6 * 8) + 240
+    share = max(run.counts["flop"] / 1e12, (run.counts["byte"] - 640) / 1e11)
+    assert run.full_batch_time.value == tiers["roofline"]["full_batch_s"] == pytest.approx(share, rel=1e-12)
+    assert run.record["notes"]["full_batch_s"] == run.full_batch_time.value
+
+
+def test_a_full_batch_of_gaussian_draws_still_factorises():
+    run = pbits.run(GAUSSIAN, Processor(**MACHINE, **UNITS), ONE, seed=1)
+    share = max(run.counts["flop"] / 1e12, run.counts["byte"] / 1e11)
+    assert run.full_batch_time.value == pytest.approx(share, rel=1e-12)
+    assert run.device_time_s == pytest.approx(share + 2e-6, rel=1e-12)
+    assert all(run.record["notes"]["tiers"][name]["refused"] for name in ("apart", "published"))
+
+
+def test_a_full_batch_share_is_unknown_where_its_rates_are():
+    assert timed(phase_s=1e-6)[0].full_batch_time.value is None
+
+
+figures = st.tuples(*(st.floats(-3, 3),) * 3).map(
+    lambda powers: Figure(*(10.0 ** sorted(powers)[k] for k in (1, 0, 2)), Evidence.ASSUMED)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rates=st.tuples(figures, figures, figures, figures, figures, figures),
+    units=st.integers(1, 9),
+    room=st.integers(90, 200),
+    kind=st.sampled_from(["gpu", "cpu"]),
+)
+def test_more_chains_take_longer_and_a_full_batch_never_does(rates, units, room, kind):
+    flop, byte, phase, step, held, updates = rates
+    machine = {
+        "flop_per_s": 1e9 * flop, "byte_per_s": 1e8 * byte, "phase_s": 1e-6 * phase, "unit_step_s": 1e-7 * step,
+        "unit_chains": held, "units": units, "unit_bytes": room, "kind": kind,
+        "published": Published(updates_per_s=1e8 * updates, degree=2),
+    }  # fmt: skip
+    runs = [timed(UNIFORM_RING, chains=chains, **machine)[0] for chains in (1, 2, 5, 12, 40)]
+    for run in runs:
+        alone, share = run.device_time, run.full_batch_time
+        for end in ("value", "low", "high"):
+            assert getattr(share, end) <= getattr(alone, end) * (1 + 1e-12)
+        assert share.value / run.n_chains == pytest.approx(runs[0].full_batch_time.value, rel=1e-12)
+    for fewer, more in itertools.pairwise(runs):
+        for end in ("value", "low", "high"):
+            assert getattr(fewer.device_time, end) <= getattr(more.device_time, end) * (1 + 1e-12)
+
+
+# Published rates
+
+
+def test_a_published_rate_times_like_work():
+    run, tiers, tier = timed(TORUS, published=RATE, **MACHINE | {"flop_per_s": 1e6})
+    seconds = 10 * 6 * 16 / 1e6
+    assert tiers["published"] == {"seconds": seconds, "full_batch_s": seconds, "refused": []}
+    assert seconds < tiers["roofline"]["seconds"]
+    assert (tier, run.device_time_s) == ("published", seconds)
+
+
+def test_the_faster_of_all_tiers_counts():
+    run, tiers, tier = timed(TORUS, published=Published(updates_per_s=1e3, degree=4), **MACHINE)
+    assert tiers["published"]["seconds"] == pytest.approx(0.96)
+    assert (tier, run.device_time_s) == ("roofline", tiers["roofline"]["seconds"])
+
+
+def test_a_published_rate_is_not_faster_than_its_synchronisations_unless_the_batch_is_full():
+    _, tiers, _ = timed(TORUS, published=Published(updates_per_s=1e15, degree=4), **MACHINE)
+    assert tiers["published"]["seconds"] == pytest.approx(10 * 2 * 1e-6)
+    assert tiers["published"]["full_batch_s"] == pytest.approx(960 / 1e15)
+
+
+def test_a_published_rate_alone_times_like_work():
+    run, tiers, tier = timed(TORUS, published=RATE)
+    assert tiers["roofline"]["seconds"] is None
+    assert (tier, run.device_time_s) == ("published", pytest.approx(960 / 1e6))
+
+
+@pytest.mark.parametrize(
+    ("model", "clamp", "reason"),
     [
-        (pbits.IsingModel.from_edges(3, [(0, 1), (1, 2)], [1.0, 0.5]), "2 magnitudes"),
-        (pbits.IsingModel(np.ones((6, 6)) - np.eye(6)), "5 neighbours; the published lattice has 4"),
-        (pbits.IsingModel(RING.J, [0.1, 0, 0, 0]), "fields differ"),
+        (torus(weights=[1.0, -1.0] * 16), {}, "its couplings take 2 values"),
+        (torus(weights=[1.0, 0.5] * 16), {}, "its couplings take 2 values"),
+        (pbits.IsingModel(np.ones((5, 5)) - np.eye(5)), {}, "takes 5 colours"),
+        (UNIFORM_RING, {}, "its sites have 2 neighbours"),
+        (pbits.IsingModel.from_edges(5, [(0, k) for k in range(1, 5)], np.ones(4)), {}, "its sites have 1 to 4"),
+        (torus(fields=np.full(16, 0.3)), {}, "it has fields"),
+        (torus(), {0: 1}, "1 sites are held fixed"),
     ],
 )
-def test_a_published_rate_does_not_time_other_work(model, reason):
-    run, tiers, tier = tiers_of(model)
-    assert tiers["published"] is None
-    assert [reason in text for text in tiers["published_refused"]] == [True]
-    assert (tier, run.device_time_s) == ("roofline", tiers["roofline"])
+def test_a_published_rate_does_not_time_other_work(model, clamp, reason):
+    run, tiers, tier = timed(model, clamp=clamp, published=RATE, **MACHINE)
+    assert tiers["published"]["seconds"] is tiers["published"]["full_batch_s"] is None
+    assert [reason in text for text in tiers["published"]["refused"]] == [True]
+    assert (tier, run.device_time_s) == ("roofline", tiers["roofline"]["seconds"])
 
 
-def test_uniform_fields_and_signs_are_like_work_and_held_sites_are_not():
-    assert tiers_of(pbits.IsingModel(RING.J, np.full(4, 0.3)))[1]["published"] is not None
-    assert tiers_of(RING, clamp={0: 1})[1]["published_refused"] == ["1 sites are held fixed"]
-    assert tiers_of(RING, published=None)[1]["published_refused"] == ["no published rate is stated"]
-    three_bits = Published(updates_per_s=1e6, degree=4, coupling_bits=3)
-    levels = pbits.IsingModel.from_edges(5, [(0, 1), (1, 2), (2, 3), (3, 4)], [1.0, -2.0, 3.0, 4.0])
-    assert tiers_of(levels, published=three_bits)[1]["published"] is not None
+def test_one_coupling_of_any_size_is_like_work_and_no_rate_is_none():
+    assert timed(torus(6, 4, weights=np.full(48, 0.25)), published=RATE)[1]["published"]["refused"] == []
+    assert timed(torus(), **MACHINE)[1]["published"]["refused"] == ["no published rate is stated"]
 
 
 # Limits and catalogue entries
@@ -214,6 +364,8 @@ def test_limits_of_memory_and_models():
         ({"kind": "tpu"}, "must be one of gpu, cpu"),
         ({"flop_per_s": 0.0}, "flop_per_s is 0.0"),
         ({"phase_s": -1.0}, "phase_s is -1.0"),
+        ({"units": 0}, "units is 0"),
+        ({"unit_step_s": -1e-9}, "unit_step_s is -1e-09"),
     ],
 )
 def test_impossible_processors_are_refused(arguments, message):
@@ -223,9 +375,9 @@ def test_impossible_processors_are_refused(arguments, message):
 
 def test_impossible_published_rates_are_refused():
     with pytest.raises(ValueError, match="updates_per_s is 0"):
-        Published(updates_per_s=0.0, degree=4, coupling_bits=1)
+        Published(updates_per_s=0.0, degree=4)
     with pytest.raises(ValueError, match="at least 1"):
-        Published(updates_per_s=1.0, degree=0, coupling_bits=1)
+        Published(updates_per_s=1.0, degree=0)
 
 
 def spec(**parameters):
@@ -236,7 +388,7 @@ def spec(**parameters):
         for key, value in parameters.items()
     }
     return MachineSpec(
-        name="box", title="Box", physics="processor", date="2026-11-22", description="", prices=None,
+        name="box", title="Box", physics="processor", date="2026-11-22", description="", illustrative=False, prices=None,
         parameters=numbers, sources={}, path="box.toml",
     )  # fmt: skip
 
@@ -244,18 +396,51 @@ def spec(**parameters):
 def test_from_spec_reads_what_an_entry_says():
     stated = {
         "kind": "cpu", "peak_flops": "1 TFLOP/s", "memory_bandwidth": "100 GB/s", "phase_time": "1 µs",
-        "memory_bytes": "1 kB", "tdp": "300 W",
+        "memory_bytes": "1 kB", "tdp": "300 W", "units": 4, "unit_bytes": "1 kB", "unit_chains": 2,
+        "update_time": "10 ns",
     }  # fmt: skip
-    rate = {"published_updates_per_s": "1 1/ns", "published_degree": 4, "published_coupling_bits": 1}
+    rate = {"published_updates_per_s": "1 1/ns", "published_degree": 2}
     schedule = pbits.Schedule(n_samples=10, n_warmup=0, chains=6)
-    run = pbits.run(RING, from_spec(spec(**stated, **rate)), schedule, seed=1)
+    run = pbits.run(UNIFORM_RING, from_spec(spec(**stated, **rate)), schedule, seed=1)
     notes = run.record["notes"]
     assert (run.machine, notes["kind"], notes["tdp_w"]) == ("box", "cpu", 300.0)
-    assert notes["tiers"]["roofline"] == tiers_of(RING, published=None)[1]["roofline"]
-    assert notes["tiers"]["published"] == pytest.approx(20e-6)
+    _, tiers, _ = timed(UNIFORM_RING, kind="cpu", **MACHINE, **UNITS)
+    assert notes["tiers"]["roofline"] == tiers["roofline"]
+    assert notes["tiers"]["apart"] == tiers["apart"]
+    assert notes["tiers"]["published"]["seconds"] == pytest.approx(20e-6)
+    assert any("to its host" in item for item in notes["not_charged"])
     assert from_spec(spec(**stated)).limits(RING, pbits.Schedule(chains=1000))
     unknown = dict.fromkeys(rate, "not stated")
-    unstated = pbits.run(RING, from_spec(spec(**stated, **unknown)), schedule, seed=1)
-    assert unstated.record["notes"]["tiers"]["published"] is None
+    unstated = pbits.run(UNIFORM_RING, from_spec(spec(**stated, **unknown)), schedule, seed=1)
+    assert unstated.record["notes"]["tiers"]["published"]["seconds"] is None
     with pytest.raises(CatalogueError, match="unknown key 'cache'"):
         from_spec(spec(kind="gpu", cache="5 MB"))
+    with pytest.raises(CatalogueError, match="unknown key 'update_time'"):
+        from_spec(spec(kind="gpu", update_time="5 ns"))
+
+
+def catalogue(name):
+    return from_spec(read_machine(Path(hardware_models.__file__).parent / "catalogue" / f"{name}.toml"))
+
+
+def test_a_server_beats_one_laptop_core_by_far():
+    rng = np.random.default_rng(1)
+    dense = np.triu(rng.normal(size=(64, 64)), 1)
+    schedule = pbits.Schedule(n_samples=1, n_warmup=19, chains=64)
+    run = pbits.run(pbits.IsingModel(dense + dense.T), catalogue("cpu-epyc-9654"), schedule, seed=1)
+    # A scalar loop takes 0.65 ms on one core of a laptop; 64 of the 96 cores have a chain.
+    assert run.device_time_s < 3 * 0.65e-3 / 96
+    assert run.record["notes"]["tier"] == "apart"
+
+
+@pytest.mark.parametrize("name", ["gpu-v100-sxm2", "gpu-a100-sxm", "gpu-h100-sxm", "gpu-h200-sxm", "cpu-epyc-9654"])
+def test_every_entry_runs_small_models_apart_and_large_ones_together(name):
+    schedule = pbits.Schedule(n_samples=1, n_warmup=4, chains=2)
+    small = pbits.run(torus(8, 8, weights=np.linspace(1, 2, 128)), catalogue(name), schedule, seed=1)
+    tiers = small.record["notes"]["tiers"]
+    assert small.record["notes"]["tier"] == "apart"
+    assert tiers["apart"]["seconds"] < tiers["roofline"]["seconds"]
+    assert small.full_batch_time.value < small.device_time_s
+    large = pbits.run(torus(160, 160, weights=np.linspace(1, 2, 51200)), catalogue(name), schedule, seed=1)
+    assert large.record["notes"]["tier"] == "roofline"
+    assert "a unit holds" in large.record["notes"]["tiers"]["apart"]["refused"][0]
