@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pbits.ledger import EnergyLedger
-    from pbits.parameters import MachineSpec
+    from pbits.parameters import Evidence, Figure, MachineSpec
     from pbits.problems import Problem
     from pbits.result import Run
     from pbits.schedule import Schedule
+
+#: The built-in problems, written out so that `--help` loads none of them.
+EXAMPLES = ("capitals", "digits", "and-gate", "diabetes")
 
 #: What `pbits compare` takes when no machine is named, by what the model's sites hold.
 DEFAULT_MACHINES = {
@@ -29,6 +32,10 @@ DEFAULT_MACHINES = {
     ),
     "real": ("langevin-rc-illustrative", "gpu-h100-sxm", "cpu-epyc-9654"),
 }
+
+
+#: Columns of a table that are narrower on average cannot be read; then every machine gets lines of its own.
+_NARROWEST = 10
 
 
 class _Commands(TyperGroup):
@@ -44,6 +51,9 @@ class _Commands(TyperGroup):
             raise
         except (ValueError, OSError, ImportError) as error:
             typer.echo(f"error: {_one_line(error)}", err=True)
+            raise typer.Exit(2) from None
+        except MemoryError:
+            typer.echo("error: not enough memory for this many draws; take fewer --chains or --samples", err=True)
             raise typer.Exit(2) from None
 
 
@@ -76,17 +86,24 @@ catalogue = typer.Typer(
 )
 app.add_typer(catalogue, name="catalogue", invoke_without_command=True)
 
-ProblemName = Annotated[
-    str, typer.Argument(help="A TSPLIB file (.tsp), a rudy graph, or a built-in example.", metavar="PROBLEM")
+_PROBLEMS = f"A TSPLIB file (.tsp), a rudy graph, or a built-in example: {', '.join(EXAMPLES)}."
+
+ProblemName = Annotated[str, typer.Argument(help=_PROBLEMS, metavar="PROBLEM")]
+Chains = Annotated[int | None, typer.Option(help="Independent chains. Default: 64 to anneal, 16 to sample.")]
+Sweeps = Annotated[
+    int | None,
+    typer.Option(help="Anneal: how many sweeps. Default: 2000; to recall a memory 20, or 300 on an embedded machine."),
 ]
-Chains = Annotated[int | None, typer.Option(help="Independent chains.")]
-Sweeps = Annotated[int | None, typer.Option(help="Anneal: how many sweeps.")]
-Samples = Annotated[int | None, typer.Option(help="Sample: draws kept per chain.")]
-Warmup = Annotated[int | None, typer.Option(help="Sample: sweeps before the first draw.")]
-Beta = Annotated[float | None, typer.Option(help="Sample: inverse temperature.")]
-BetaStart = Annotated[float | None, typer.Option(help="Anneal: first inverse temperature.")]
-BetaStop = Annotated[float | None, typer.Option(help="Anneal: last inverse temperature.")]
-Shape = Annotated[str | None, typer.Option(help="Anneal: geometric, linear or logarithmic.")]
+Samples = Annotated[int | None, typer.Option(help="Sample: draws kept per chain. Default: 2000.")]
+Warmup = Annotated[int | None, typer.Option(help="Sample: sweeps before the first draw. Default: 200.")]
+Beta = Annotated[float | None, typer.Option(help="Sample: inverse temperature. Default: 1.")]
+BetaStart = Annotated[
+    float | None, typer.Option(help="Anneal: first inverse temperature. Default: what the problem says.")
+]
+BetaStop = Annotated[
+    float | None, typer.Option(help="Anneal: last inverse temperature. Default: what the problem says.")
+]
+Shape = Annotated[str | None, typer.Option(help="Anneal: geometric, linear or logarithmic. Default: geometric.")]
 Seed = Annotated[int | None, typer.Option(help="Of the run's noise; drawn and reported when absent.")]
 ChipSeed = Annotated[int, typer.Option(help="Which of many nominally equal chips.")]
 Boundary = Annotated[
@@ -128,8 +145,14 @@ def _options(
 def run_command(
     problem: ProblemName,
     machine: Annotated[
-        str, typer.Option("--machine", "-m", help="A name of the catalogue, embedded:NAME, or a TOML file.")
-    ] = "ideal",
+        str | None,
+        typer.Option(
+            "--machine",
+            "-m",
+            help="A name of the catalogue, embedded:NAME, or a TOML file. "
+            f"Default: {' or '.join(names[0] for names in DEFAULT_MACHINES.values())}, as the problem needs.",
+        ),
+    ] = None,
     chains: Chains = None,
     sweeps: Sweeps = None,
     samples: Samples = None,
@@ -145,9 +168,10 @@ def run_command(
     ] = None,
     boundary: Boundary = None,
 ) -> None:
-    """Run one problem on one machine: the answer, its energy, the device time and the joules.
+    """Run one problem on one machine: the answer, how far it can be trusted, the device time and the joules.
 
-    Without options of a schedule, the problem is annealed or sampled as suits it.
+    Without options of a schedule, what suits the problem: annealing 64 chains × 2000 sweeps where it knows its range
+    of temperatures, else sampling 16 chains × 2000 draws at β = 1.
     """
     import pbits
     from pbits.parameters import check_boundary
@@ -164,14 +188,14 @@ def run_command(
         sampling={"n_samples": samples, "n_warmup": warmup, "beta": beta},
         chains=chains,
     )
-    substrate = pbits.load(machine)
+    substrate = pbits.load(machine or _default_machines(posed)[0])
     with _bar() as (begin, advance):
         begin(f"{posed.name} on {substrate.name}")
         done = pbits.run(posed, substrate, schedule, seed=seed, chip_seed=chip_seed, progress=advance)
     if output is not None:
         done.save(output)
     console = _console()
-    _print_run(console, done, pbits.price(done, boundary))
+    _print_run(console, done, pbits.price(done, boundary), posed)
     if output is not None:
         console.print(f"\nThe run is in {output}; `pbits explain {output}` says where each number comes from.")
 
@@ -180,18 +204,18 @@ def run_command(
     epilog=_examples(
         "pbits compare",
         "pbits compare capitals -m fpga-kv260 -m gpu-h100-sxm --boundary board --seed 1 -o capitals.html",
-        "pbits compare digits -m embedded:extropic-z1 -m gpu-h100-sxm "
-        "--uplift embedded:extropic-z1:board=factor:1.2,power:10W",
+        "pbits compare digits -m embedded:gibbs-g12-illustrative -m gpu-h100-sxm "
+        "--uplift embedded:gibbs-g12-illustrative:board=factor:1.2,power:10W",
     )
 )
 def compare(
     problems: Annotated[
         list[str] | None,
-        typer.Argument(help="As for `pbits run`; without any, the built-in examples.", metavar="[PROBLEM]..."),
+        typer.Argument(help=f"{_PROBLEMS} Default: all examples.", metavar="[PROBLEM]..."),
     ] = None,
     machine: Annotated[
         list[str] | None,
-        typer.Option("--machine", "-m", help="Give it once per machine; without any, some that suit."),
+        typer.Option("--machine", "-m", help="Give it once per machine. Default: some that suit the problem."),
     ] = None,
     chains: Chains = None,
     sweeps: Sweeps = None,
@@ -220,6 +244,9 @@ def compare(
     Where there is none, no ratio is drawn; --boundary and --uplift can help.
 
     A machine that cannot hold a problem appears with its reasons.
+
+    Without options of a schedule, what suits each problem: annealing 64 chains × 2000 sweeps where it knows its range
+    of temperatures, else sampling 16 chains × 2000 draws at β = 1.
     """
     import pbits
     from pbits import report
@@ -361,6 +388,14 @@ def explain(
     console.print("\n[b]Counted[/b]", markup=True)
     _print_facts(console, [(name, number(count)) for name, count in sorted(done.counts.items())])
     _print_facts(console, [(f"seconds, {phase}", si(spent, "s")) for phase, spent in done.phases.items()])
+    console.print("\n[b]Device time[/b]", markup=True)
+    times = {
+        **{f"in the state {state}": spent for state, spent in done.power_times.items()},
+        "in all": done.device_time,
+    }
+    if done.full_batch_time is not None:
+        times["as a share of a full batch"] = done.full_batch_time
+    _print_facts(console, [(name, _spent(spent)) for name, spent in times.items()])
     if ledger.rows:
         console.print(f"\n[b]Ledger at the {ledger.boundary} boundary[/b]", markup=True)
         heads = ["Item", "Count", "Price", "Range", "Joules", "Evidence", "Source", "Note"]
@@ -431,10 +466,16 @@ def _uplifts(texts: Iterable[str]) -> dict[str, dict[str, dict[str, float]]]:
                     f"--uplift {text!r} is not of the form MACHINE:BOUNDARY=factor:1.2,power:10W, with a "
                     "factor, a power or both"
                 )
-            if key.strip() == "factor":
-                parts["factor"] = parse_quantity(value.strip(), "1")
-            else:
-                parts["power_w"] = parse_quantity(re.sub(r"(?<=\d)(?=[^\d.eE+-])", " ", value.strip()), "W")
+            try:
+                if key.strip() == "factor":
+                    parts["factor"] = parse_quantity(value.strip(), "1")
+                else:
+                    parts["power_w"] = parse_quantity(re.sub(r"(?<=\d)(?=[^\d.eE+-])", " ", value.strip()), "W")
+            except ValueError:
+                raise ValueError(
+                    f"--uplift {text!r}: {part.strip()!r} is not understood; allowed are a factor without unit, "
+                    "factor:1.2, and a power in watts, power:10W"
+                ) from None
         if parts.get("factor", 1) < 1 or parts.get("power_w", 0) < 0:
             raise ValueError(f"--uplift {text!r}: a factor is at least 1 and a power not negative")
         found.setdefault(machine, {})[check_boundary(boundary)] = parts
@@ -469,7 +510,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*map(_plain, row))
     return table
@@ -490,46 +533,107 @@ def _print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
     console.print(grid)
 
 
-def _print_run(console: Console, done: Run, ledger: EnergyLedger) -> None:
+def _print_run(console: Console, done: Run, ledger: EnergyLedger, posed: Problem | None = None) -> None:
     from pbits.report import number, si
 
+    machine = done.record["machine"]
+    label = ", illustrative" if machine["illustrative"] else ""
     facts = [
         ("problem", done.record["problem"] or done.record["model"]["kind"]),
-        ("machine", f"{done.machine} ({done.record['machine']['title']})"),
+        ("machine", f"{done.machine} ({machine['title']}{label})"),
         ("seed", f"{done.record['seed']}, chip {done.record['chip_seed']}"),
+        ("schedule", _schedule_line(done.schedule)),
     ]
     if done.solution is not None:
-        facts.append(("answer", str(done.solution)))
+        facts += [("answer", str(done.solution)), ("decoded", _decoded(done.solution.value, posed))]
     facts += [
-        ("energy", f"lowest {number(done.best_energy)}, mean of the draws {number(done.energies.mean())}"),
+        ("energy", f"mean of the draws {number(done.energies.mean())}, lowest {number(done.energies.min())}"),
+        ("", f"lowest energy passed through {number(done.best_energy)}"),
+        *_trust(done),
         ("device time", si(done.device_time_s, "s")),
         ("simulated in", si(done.wall_time_s, "s")),
     ]
     where = f" at the {ledger.boundary} boundary" if ledger.boundary else ""
     if ledger.joules is not None and ledger.interval is not None:
         low, high = (si(end, "J") for end in ledger.interval)
-        grade = f"; weakest evidence: {ledger.evidence.value}" if ledger.evidence else ""
+        grade = f"; weakest evidence: {_grade(ledger.evidence)}" if ledger.evidence else ""
         facts.append(("joules", f"{si(ledger.joules, 'J')}{where} ({low} to {high}{grade})"))
         facts.append(("per sample", si(ledger.per_sample, "J")))
     else:
         bound = "" if ledger.lower_bound is None else f", at least {si(ledger.lower_bound, 'J')}"
-        facts.append(("joules", f"not stated{where}{bound}"))
+        known = "" if ledger.without_idle is None else f"; {si(ledger.without_idle, 'J')} without standby"
+        facts.append(("joules", f"not stated{where}{bound}{known}"))
         facts += [("", reason) for reason in ledger.reasons]
     _print_facts(console, facts)
 
 
+def _schedule_line(schedule: Schedule) -> str:
+    from pbits.report.costs import schedule_text
+
+    return schedule_text({"kind": schedule.kind, **schedule.to_dict()})
+
+
+def _decoded(answer: Any, posed: Problem | None) -> str:
+    """The answer for people: a tour by the names of its cities, else at most 200 characters of its repr."""
+    from pbits.problems import TravelingSalesman
+
+    if isinstance(posed, TravelingSalesman) and posed.names and answer is not None:
+        return " – ".join(posed.names[city] for city in answer)
+    text = " ".join((answer if isinstance(answer, str) else repr(answer)).split())
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def _trust(done: Run) -> Iterator[tuple[str, str]]:
+    """How far the draws can be trusted: effective samples, the three errors, broken chains."""
+    import pbits
+    from pbits.report import number
+    from pbits.report.quantities import percent
+
+    if done.schedule.kind == "sample":
+        found = pbits.diagnose(done)
+        worst = "" if found.worst is None else f" of {found.worst}, the worst"
+        ess = "unknown" if found.worst_ess is None else f"{found.worst_ess:,.0f}{worst}"
+        yield "effective samples", f"{ess}; worst R̂ {number(found.worst_r_hat)}"
+        yield "", "converged" if found.converged else "not converged"
+        yield from (("warning", warning) for warning in found.warnings)
+    if done.errors is not None:
+        errors = done.errors
+        parts = ", ".join(f"{name} {number(getattr(errors, name))}" for name in ("mapping", "clock", "sampling"))
+        yield "errors", f"{parts} ({errors.measure})"
+        judged = {True: "as posed", False: "not as posed", None: "cannot be judged"}[errors.faithful]
+        yield "", f"draws against the posed law {number(errors.total)}, by chance {number(errors.floor)}: {judged}"
+    broken = done.record["notes"].get("embedding", {}).get("chain_break_fraction")
+    if broken is not None:
+        yield "chain breaks", percent(broken)
+
+
 def _print_comparison(console: Console, document: dict[str, Any]) -> None:
+    from pbits.report import costs
     from pbits.report.tables import cells, headings
 
     rows = []
     for row in document["rows"]:
-        figures = ["refused"] if row["refusal"] else cells(document, row)
-        rows.append([row["machine"], *figures])
+        figures = ["refused"] if row["refusal"] else map(str, cells(document, row))
+        rows.append([row["machine"] + ("\nillustrative" if row.get("illustrative") else ""), *figures])
     console.print(f"\n[b]{_plain(document['title'])}[/b]  (seed {document['seed']})", markup=True)
-    console.print(_table(headings(document), rows))
+    console.print(costs.schedule_text(document["schedule"]))
+    if goal := costs.goal(document):
+        console.print(f"counts as solved: {goal}")
+    heads = headings(document)
+    if max(len(row["machine"]) for row in document["rows"]) + _NARROWEST * len(heads[1:]) <= console.width:
+        table = _table(heads, rows)
+        # Names are typed again, so they stay whole; the other columns wrap.
+        table.columns[0].no_wrap = True
+        console.print(table)
+    else:
+        for name, *figures in rows:
+            console.print("\n" + ", ".join(name.splitlines()))
+            _print_facts(console, [(f"  {head}", figure) for head, figure in zip(heads[1:], figures)])
     for row in document["rows"]:
         if row["refusal"]:
             console.print(f"{row['machine']} refused: {'; '.join(row['refusal'])}")
+        if own := costs.own_schedule(document, row):
+            console.print(f"{row['machine']} ran {own}")
 
 
 def _ledger_row(row: Any) -> list[str]:
@@ -542,12 +646,29 @@ def _ledger_row(row: Any) -> list[str]:
     }
     return [
         row.item,
-        counted[row.unit](row.count),
+        _ranged(*map(counted[row.unit], (row.count, row.count_low, row.count_high))),
         *((f"in {row.included_in}", "", "") if row.included_in else _priced(row)),
-        "—" if row.evidence is None else row.evidence.value.replace("_", " "),
+        _grade(row.evidence),
         _cited(row),
         row.note,
     ]
+
+
+def _spent(figure: Figure) -> str:
+    from pbits.report import si
+
+    text = _ranged(*(si(seconds, "s") for seconds in (figure.value, figure.low, figure.high)))
+    return text if figure.evidence is None else f"{text}; weakest evidence: {_grade(figure.evidence)}"
+
+
+def _ranged(value: str, low: str, high: str) -> str:
+    return value if low == high else f"{value} ({low} to {high})"
+
+
+def _grade(evidence: Evidence | None) -> str:
+    from pbits.report.costs import grade
+
+    return grade(None if evidence is None else evidence.value)
 
 
 def _priced(row: Any) -> tuple[str, str, str]:
@@ -601,8 +722,7 @@ def _price_rows(spec: MachineSpec) -> list[list[str]]:
             rows.append([key, f"in {price.in_}", "", "", "", ""])
             continue
         span = "" if price.interval is None else " to ".join(_amount(end, price.unit) for end in price.interval)
-        grade = "—" if price.evidence is None else price.evidence.value.replace("_", " ")
-        rows.append([key, _amount(price.value, price.unit), span, grade, _cited(price), price.note])
+        rows.append([key, _amount(price.value, price.unit), span, _grade(price.evidence), _cited(price), price.note])
     return rows
 
 
@@ -626,8 +746,7 @@ def _weakest(spec: MachineSpec) -> str:
         for given in spec.parameters.values()
         if isinstance(given, Mapping) and given.get("evidence")
     ]
-    weakest = Evidence.weakest(grades)
-    return "—" if weakest is None else weakest.value.replace("_", " ")
+    return _grade(Evidence.weakest(grades))
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

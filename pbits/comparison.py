@@ -311,6 +311,8 @@ class Comparison:
             return ""
         unit = solved[0].solution.unit if solved[0].solution else ""
         objectives = [one.solution.objective for one in feasible if one.solution and one.solution.objective is not None]
+        if not objectives:
+            return ""
         best = min(objectives) if self.problem is None or self.problem.sense == "min" else max(objectives)
         reached = sum(np.isclose(value, best) for value in objectives)
         return f"best answer {best:.4g} {unit}".rstrip() + f", reached by {reached} of {len(ran)}"
@@ -349,6 +351,8 @@ class Comparison:
             "kind": f"{errors.measure}, draws against the exact law of the model as posed",
             "value": errors.total,
             "floor": errors.floor,
+            "allowed": errors.allowed,
+            "converged": errors.converged,
             "faithful": errors.faithful,
             "mapping": errors.mapping,
             "clock": errors.clock,

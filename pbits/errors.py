@@ -24,8 +24,8 @@ MAX_SITES = 14
 TOLERANCE = 0.01
 """What mapping and clock error may come to, together, on a machine that is called faithful."""
 
-MARGIN = 1.5
-"""How many times its floor the total may be on a machine that is called faithful."""
+MARGIN, SIGMAS = 1.5, 5.0
+"""How many times its floor, or spreads above it, the total may be on a machine that is called faithful."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,9 @@ class Errors:
         What `sampling` and, for a faithful machine, `total` would be by chance, given the effective samples. Reals:
         1/√ESS, with the ESS of the means; draws that are positively correlated know the covariances better than
         that, so the floor is generous.
+    allowed : float
+        What `total` stays below for a faithful machine: 1.5 times the floor, or five spreads above it where the
+        distance is made of few terms and scatters widely.
     converged : bool
         Whether the effective samples, and with them the floor, can be trusted (`Diagnosis.converged`).
     """
@@ -54,6 +57,7 @@ class Errors:
     sampling: float
     total: float
     floor: float
+    allowed: float
     converged: bool
 
     @property
@@ -61,16 +65,15 @@ class Errors:
         """Whether the machine samples the law as posed; None where these draws cannot tell.
 
         False where mapping and clock error, which are exact and owe nothing to the draws, add up to more than
-        0.01, or where the total exceeds 1.5 times its floor. None where the chains have not converged, or are so
-        few that 1.5 times the floor reaches 1, which no machine could exceed. An exact sampler exceeds 1.5 times
-        the floor by chance in one run of four for one spin, one of ten for one real, one of a thousand for five
-        spins, and never for ten.
+        0.01, or where the total exceeds what is allowed (for an exact sampler, in less than one run of a hundred
+        thousand). None where the chains have not converged, or are so few that 1 is allowed, which no total
+        variation could exceed.
         """
         if self.mapping + self.clock > TOLERANCE:
             return False
-        if not self.converged or MARGIN * self.floor >= 1:
+        if not self.converged or self.allowed >= 1:
             return None
-        return self.total <= MARGIN * self.floor
+        return self.total <= self.allowed
 
 
 def law_table(law: Law, n: int) -> NDArray[np.float64]:
@@ -93,6 +96,14 @@ def _free_part(model: IsingModel, clamp: Mapping[int, float]) -> IsingModel:
     J = model.csr.toarray()
     pull = J[np.ix_(free, held)] @ np.array([clamp[int(site)] for site in held])
     return IsingModel(J[np.ix_(free, free)], model.h[free] + pull)
+
+
+def tv_spread(p: NDArray[np.float64], draws: float) -> float:
+    """The standard deviation of the total variation of N independent draws from their law, at most.
+
+    Each |share − p| is the modulus of a normal number, of variance (1 − 2/π) p(1 − p)/N.
+    """
+    return 0.5 * float(np.sqrt((1 - 2 / np.pi) * (p * (1 - p)).sum() / draws))
 
 
 def histogram(states: NDArray) -> NDArray[np.float64]:
@@ -141,13 +152,15 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     n = states.shape[-1]
     of_posed, of_held, of_law = law_table(wanted, n), law_table(held, n), law_table(law, n)
     drawn = histogram(states)
+    floor = float(tv_noise_floor(of_law, effective_samples))
     return Errors(
         measure="total variation",
         mapping=float(total_variation(of_held, of_posed)),
         clock=float(total_variation(of_law, of_held)),
         sampling=float(total_variation(drawn, of_law)),
         total=float(total_variation(drawn, of_posed)),
-        floor=float(tv_noise_floor(of_law, effective_samples)),
+        floor=floor,
+        allowed=max(MARGIN * floor, floor + SIGMAS * tv_spread(of_law, effective_samples)),
         converged=converged,
     )
 
@@ -161,13 +174,17 @@ def _reals(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     of_posed, of_held, of_law = (_moments(one, free) for one in (wanted, held, law))
     flat = states.reshape(-1, n)[:, free]
     drawn = flat.mean(axis=0), np.atleast_2d(np.cov(flat, rowvar=False))
+    floor = float(1 / np.sqrt(effective_samples))
+    # A root mean square of m standard normals scatters by 1/√(2m).
+    terms = len(free) * (len(free) + 3) / 2
     return Errors(
         measure="root mean square deviation of means and covariances, in standard errors of one draw",
         mapping=_deviation(of_held, of_posed),
         clock=_deviation(of_law, of_held),
         sampling=_deviation(drawn, of_law),
         total=_deviation(drawn, of_posed),
-        floor=float(1 / np.sqrt(effective_samples)),
+        floor=floor,
+        allowed=floor * max(MARGIN, 1 + SIGMAS / float(np.sqrt(2 * terms))),
         converged=converged,
     )
 

@@ -652,7 +652,9 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     name = path.name
     table = _read_toml(path)
     headings = ("name", "title", "physics", "date", "description")
-    _reject_unknown(table, ("schema", *headings, "illustrative", "parameters", "prices", "power", "uplifts", "sources"), name)
+    _reject_unknown(
+        table, ("schema", *headings, "illustrative", "parameters", "prices", "power", "uplifts", "sources"), name
+    )
     if _required(table, "schema", name) != 1:
         raise CatalogueError(f"{name}: schema is {table['schema']!r}; this version reads schema 1")
     texts = {key: str(_required(table, key, name)) for key in headings}
@@ -685,7 +687,9 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
                 f"a table [sources.{key}] in this file, with {_listed(_SOURCE_KEYS)}"
             )
         cited[key] = known[key]
-    return MachineSpec(**texts, illustrative=illustrative, parameters=parameters, prices=prices, sources=cited, path=str(path))
+    return MachineSpec(
+        **texts, illustrative=illustrative, parameters=parameters, prices=prices, sources=cited, path=str(path)
+    )
 
 
 def _prices(table: Mapping[str, Any], name: str, date: str) -> PriceTable | None:

@@ -95,7 +95,7 @@ def run(
     schedule = suggested_schedule(model, substrate) if schedule is None else schedule
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule is {schedule!r}; give a pbits.Schedule(...) or pbits.Schedule.anneal(...)")
-    held = _held(posed, {} if problem is None else problem.clamp(), clamp or {})
+    held = _held(posed, {} if problem is None else problem.clamp(), {} if clamp is None else clamp)
     if initial is None and problem is not None:
         initial = problem.initial_state()
     start = _start_states(posed, schedule, initial)
@@ -196,6 +196,7 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
 
 
 def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp) -> dict[int, float]:
+    clamped_sites(model, wanted)  # refuses what is no clamp
     for site in prescribed.keys() & wanted.keys():
         if prescribed[site] != wanted[site]:
             raise ValueError(

@@ -17,6 +17,7 @@ A comparison is only as honest as its baseline is strong. These assumptions favo
 - Moving the model to the processor and the draws to its host, compiling and launching cost nothing.
 - Weights are read from memory once for all chains: each sweep on the whole processor, once a run in the units.
 - Loads are free in the units, and the chains of a unit share one copy of the model.
+- A dependent step in a unit takes one time however many sites and chains it moves, as far as the peak allows.
 - A published rate is taken for every two-coloured graph of the published degree, whether or not it is a lattice.
 
 These do not:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,7 +77,7 @@ def read_only(array: NDArray) -> NDArray:
     return array
 
 
-def real_array(values: ArrayLike, name: str, what: str = "entries") -> NDArray[np.float64]:
+def real_array(values: Any, name: str, what: str = "entries") -> NDArray[np.float64]:
     """A float copy of an array of real numbers; `what` says what they are.
 
     Raises
@@ -94,7 +94,7 @@ def real_array(values: ArrayLike, name: str, what: str = "entries") -> NDArray[n
     if array.dtype.kind == "c":
         raise TypeError(f"{name} holds complex numbers; {what} are real")
     if array.dtype.kind in "SUMmO":
-        strange = [entry for entry in array.flat if not isinstance(entry, Real | Decimal)]
+        strange = [entry for entry in array.astype(object).flat if not isinstance(entry, Real | Decimal)]
         if strange:
             raise TypeError(f"{name} holds {strange[0]!r}, which is no number; {what} are real numbers")
     return np.array(array, dtype=np.float64)

@@ -171,7 +171,9 @@ class IsingModel(EnergyModel):
         pairs = site_pairs(edges, "edges")
         coupling = real_array(weights, "weights", "couplings")
         if coupling.shape not in ((), (len(pairs),)):
-            raise ValueError(f"weights has shape {coupling.shape}; expected ({len(pairs)},), one per edge, or one number")
+            raise ValueError(
+                f"weights has shape {coupling.shape}; expected ({len(pairs)},), one per edge, or one number"
+            )
         coupling = np.broadcast_to(coupling, (len(pairs),))
         if n < 1:
             raise ValueError(f"n is {n}; a model needs at least one site")

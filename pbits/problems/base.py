@@ -61,7 +61,7 @@ class Solution:
             broken = ", ".join(f"{name}: {count}" for name, count in self.violations.items() if count)
             return f"infeasible ({broken}){share}"
         if self.objective is None:
-            return f"at the lowest energy: {_short(self.value)}{share}"
+            return f"seen at the lowest energy: {_short(self.value)}{share}"
         number = f"{self.objective:.6g}"
         score = f"{self.unit} {number}" if self.unit in _NAMED_SCORES else f"{number} {self.unit}".rstrip()
         gap = "" if self.gap is None else f" ({100 * self.gap:+.2f} % from the best known)"

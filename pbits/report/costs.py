@@ -1,161 +1,160 @@
-"""What a document says about joules, where it takes more than one field to say."""
+"""What a row says, in the words of a table: texts made from more than one field of a document."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from pbits.report.quantities import number, percent, si
+from pbits.report.quantities import NONE, number, percent, si, words
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Joules of one machine at one boundary.
+class Cell(NamedTuple):
+    """A figure, and what a reader must know beside it; as text, "figure (aside)".
 
-    Attributes
-    ----------
-    boundary : str or None
-    total, low, high : float or None
-        Of the whole run, with the ends of its range.
-    at_least : float or None
-        The known part of a total that is not known.
-    per_sample : float or None
-    quality, quality_low, quality_high : float or None
-        Per effective sample, or per solution: what machines are compared by.
-    quality_at_least : float or None
-        A bound on `quality` where no chain succeeded.
-    evidence : str or None
-    reasons : list of str
-        Why something above is unknown.
+    Examples
+    --------
+    >>> str(Cell("3.1 nJ", "chip")), str(Cell("3.1 nJ"))
+    ('3.1 nJ (chip)', '3.1 nJ')
     """
 
-    boundary: str | None
-    total: float | None
-    low: float | None
-    high: float | None
-    at_least: float | None
-    per_sample: float | None
-    quality: float | None
-    quality_low: float | None
-    quality_high: float | None
-    quality_at_least: float | None
-    evidence: str | None
-    reasons: list[str]
+    text: str
+    aside: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.aside})" if self.aside else self.text
 
 
-def cost(document: Mapping[str, Any], row: Mapping[str, Any]) -> Cost:
-    """The joules of a row at the boundary of the comparison, or at the machine's own where it has none.
-
-    A quality-adjusted figure is stored at the machine's own boundary; it is proportional to the joules of the
-    run, which are stored at both.
-    """
-    joules = row["joules"]
-    ledger, stated = joules["at_boundary"], joules["stated"]
-    total = ledger["joules"]
-    low, high = ledger["interval"] or (None, None)
-    anneal = document["schedule"]["kind"] == "anneal"
-    per = joules["per_solution"] if anneal else joules["per_effective_sample"]
-    bound = joules["per_solution_at_least"]
-    share = stated["joules"] and 1 / stated["joules"]
-    reasons = list(ledger["reasons"])
-    if total is not None and per is None:
-        if not anneal:
-            sampled = row["sampling"] is not None and row["sampling"]["worst_ess"] is not None
-            why = "the chains have not converged" if sampled else "no effective samples could be counted"
-            reasons.append(f"{document['metric']}: {why}")
-        elif document["goal"] is None:
-            reasons.append("no goal says what counts as solved")
-        else:
-            reasons.append("no chain reached the goal")
-    return Cost(
-        boundary=ledger["boundary"],
-        total=total,
-        low=low,
-        high=high,
-        at_least=None if total is not None else ledger["lower_bound"],
-        per_sample=ledger["per_sample"],
-        quality=_times(total, per, share),
-        quality_low=_times(low, per, share),
-        quality_high=_times(high, per, share),
-        quality_at_least=_times(total, bound, share),
-        evidence=ledger["evidence"],
-        reasons=reasons,
-    )
-
-
-def _times(*factors: float | None) -> float | None:
-    product = 1.0
-    for factor in factors:
-        if factor is None:
-            return None
-        product *= factor
-    return product
-
-
-def quality_text(found: Cost) -> str:
-    """The figure machines are compared by, or the bound on it."""
-    if found.quality is None and found.quality_at_least is not None:
-        return f"> {si(found.quality_at_least, 'J')}"
-    return si(found.quality, "J")
-
-
-def total_text(found: Cost) -> str:
+def total(ledger: Mapping[str, Any]) -> Cell:
     """The joules of the whole run, or what is known of them."""
-    if found.total is None and found.at_least is not None:
-        return f"≥ {si(found.at_least, 'J')}"
-    return si(found.total, "J")
+    where = ledger["boundary"] or ""
+    if ledger["joules"] is not None:
+        return Cell(si(ledger["joules"], "J"), where)
+    if ledger["without_idle"] is not None:
+        return Cell("not stated", f"{si(ledger['without_idle'], 'J')} without standby")
+    if ledger["lower_bound"] is not None:
+        return Cell(f"≥ {si(ledger['lower_bound'], 'J')}", where)
+    return Cell("not stated")
+
+
+def quality(found: Mapping[str, Any]) -> Cell:
+    """The figure machines are compared by, or the bound on it."""
+    share = "share of a full batch" if found["full_batch"] else ""
+    if found["joules"] is not None:
+        return Cell(si(found["joules"], "J"), share)
+    if found["at_least"] is not None:
+        return Cell(f"> {si(found['at_least'], 'J')}", share)
+    return Cell("not stated")
+
+
+def reasons(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Why joules of a row are unknown."""
+    found = list(row["joules"]["at_boundary"]["reasons"])
+    why = row["joules"]["quality"]["reason"]
+    if why and why != "; ".join(found):
+        found.append(f"{document['metric']}: {why}")
+    return found
 
 
 def gaps(document: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """Why a row lacks figures, or why the machine refused; empty where nothing lacks."""
     if row["refusal"]:
         return "; ".join(row["refusal"])
-    reasons = list(cost(document, row).reasons)
+    found = reasons(document, row)
     unknown = sorted(phase for phase, seconds in row["phases"].items() if seconds is None)
     if unknown:
-        reasons.append(f"the device time of {', '.join(unknown)} is not stated")
+        found.append(f"the device time of {', '.join(unknown)} is not stated")
     elif row["device_time_s"] is None:
-        reasons.append("no device time: it has no clock")
-    return "; ".join(reasons)
+        found.append("no device time: it has no clock")
+    return "; ".join(found)
 
 
-def answer_text(row: Mapping[str, Any]) -> str:
+def answer(row: Mapping[str, Any]) -> Cell:
     """The decoded answer's score, or the lowest energy of a plain model."""
-    answer = row["answer"]
-    if answer["text"] is None:
-        return f"E = {number(answer['best_energy'])}"
-    if answer["feasible"]:
-        return answer["text"].split(";")[0]
-    broken = ", ".join(f"{name}: {count}" for name, count in sorted(answer["violations"].items()) if count)
-    return f"infeasible ({broken})" if broken else "infeasible"
+    found = row["answer"]
+    if found["text"] is None:
+        return Cell(f"E = {number(found['best_energy'])}", "lowest passed through")
+    if found["feasible"]:
+        return Cell(found["text"].split(";")[0])
+    broken = ", ".join(f"{name}: {count}" for name, count in sorted(found["violations"].items()) if count)
+    return Cell("infeasible", broken)
 
 
-def distance_text(row: Mapping[str, Any]) -> str:
+def distance(row: Mapping[str, Any]) -> Cell:
     """How far the samples are from the exact law, and how far chance alone would put them."""
-    distance = row["distance"]
-    if distance is None:
-        return "—"
-    return f"{number(distance['value'])} (chance {number(distance['floor'])})"
+    found = row["distance"]
+    if found is None:
+        return Cell(NONE)
+    return Cell(number(found["value"]), f"chance {number(found['floor'])}")
 
 
-def gap_text(row: Mapping[str, Any]) -> str:
-    return percent(row["answer"]["gap"])
+def effective_samples(row: Mapping[str, Any]) -> Cell:
+    """Effective samples of the worst observable, marked where they cannot be trusted."""
+    found = row["sampling"]
+    if found is None:
+        return Cell(NONE)
+    ess = found["worst_ess"]
+    return Cell(NONE if ess is None else f"{ess:,.0f}", "" if found["converged"] else "not converged")
+
+
+def chain_breaks(row: Mapping[str, Any]) -> float | None:
+    """The share of broken chains of an embedded run; None for a refusal and for a run without chains."""
+    return row.get("notes", {}).get("embedding", {}).get("chain_break_fraction")
+
+
+def gap(row: Mapping[str, Any]) -> Cell:
+    """How much worse than the best known."""
+    return Cell(percent(row["answer"]["gap"]))
+
+
+def evidence(row: Mapping[str, Any]) -> str | None:
+    """The weakest grade behind what machines are compared by."""
+    return row["joules"]["quality"]["evidence"]
+
+
+def grade(name: str | None) -> str:
+    """A grade of evidence in words."""
+    return NONE if name is None else words(name)
+
+
+def goal(document: Mapping[str, Any]) -> str:
+    """What counts as solved; empty where nothing does."""
+    if document["goal"] is None:
+        return ""
+    if document["problem"] is None:
+        return f"an energy of {number(document['goal'])} or lower"
+    return f"{number(document['goal'])} {document['problem']['unit']}".rstrip() + " or better"
+
+
+def own_schedule(document: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """The schedule of a row that ran another than the common one; else empty."""
+    if row["refusal"] or row["schedule"] == document["schedule"]:
+        return ""
+    return schedule_text(row["schedule"])
 
 
 def schedule_text(schedule: Mapping[str, Any]) -> str:
     """The schedule in one line."""
-    chains = f"{number(schedule['chains'])} chains"
+    parts = [_steps(schedule), f"{number(schedule['chains'])} chains"]
+    if schedule.get("step_s") is not None:
+        parts.append(f"steps of {si(schedule['step_s'], 's')}")
+    if schedule.get("stop_at") is not None:
+        parts.append(f"stopped at E ≤ {number(schedule['stop_at'])}")
+    return ", ".join(parts)
+
+
+def _steps(schedule: Mapping[str, Any]) -> str:
     if schedule["kind"] == "anneal":
+        sweeps = f"{number(schedule['steps_per_sample'])} sweeps"
         if schedule["beta_start"] == schedule["beta"]:
-            return f"{number(schedule['steps_per_sample'])} sweeps at β = {number(schedule['beta'])}, {chains}"
+            return f"{sweeps} at β = {number(schedule['beta'])}"
+        levels = schedule.get("levels")
         return (
-            f"{schedule['shape']} anneal, {number(schedule['steps_per_sample'])} sweeps, "
-            f"β {number(schedule['beta_start'])} to {number(schedule['beta'])}, {chains}"
+            f"{schedule['shape']} anneal, {sweeps}, β {number(schedule['beta_start'])} to "
+            f"{number(schedule['beta'])}" + ("" if levels is None else f" in {number(levels)} steps")
         )
     text = (
         f"{number(schedule['n_samples'])} samples at β = {number(schedule['beta'])} after "
-        f"{number(schedule['n_warmup'])} sweeps of warm-up, {chains}"
+        f"{number(schedule['n_warmup'])} sweeps of warm-up"
     )
     thinning = schedule["steps_per_sample"]
-    return text if thinning == 1 else f"{text}, one sample every {number(thinning)} sweeps"
+    return text if thinning == 1 else f"{text}, one every {number(thinning)} sweeps"

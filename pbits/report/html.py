@@ -9,8 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pbits.report import plots
-from pbits.report.costs import Cost, cost, distance_text, gaps, schedule_text
+from pbits.report import costs, plots
 from pbits.report.quantities import NONE, number, percent, si, words
 from pbits.report.summary import summary
 from pbits.report.tables import cells, headings
@@ -55,16 +54,15 @@ def _bibliography(documents: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[s
     found = {}
     for document in documents:
         for row in document["rows"]:
-            found |= row.get("sources") or {}
+            found |= row.get("sources", {})
     return dict(sorted(found.items()))
 
 
 def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
     """One comparison as the template wants it."""
     ran = [(k, row) for k, row in enumerate(document["rows"]) if not row["refusal"]]
-    costs = {row["machine"]: cost(document, row) for _, row in ran}
     footnotes: list[str] = []
-    table = [_table_row(document, row, costs, footnotes) for row in document["rows"]]
+    table = [_table_row(document, row, footnotes) for row in document["rows"]]
     return {
         "anchor": anchor,
         "document": document,
@@ -73,61 +71,53 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
         "table": table,
         "footnotes": footnotes,
         "pictures": list(_pictures(ran, anchor)),
-        "charts": list(_charts(document, ran, costs, anchor)),
+        "charts": list(_charts(document, ran, anchor)),
         "laws": list(_laws(ran, anchor)),
         "errors": [
             (row["machine"], row["distance"])
             for _, row in ran
-            if row["distance"] and row["distance"].get("mapping") is not None
+            if row["distance"] and row["distance"]["mapping"] is not None
         ],
         "embeddings": [(row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")],
         "ratios": [ratio for ratio in document["ratios"] if ratio["value"] is not None],
         "no_ratios": [ratio for ratio in document["ratios"] if ratio["value"] is None],
-        "machines": [_machine(row, costs[row["machine"]], f"{anchor}-{k}") for k, row in ran],
+        "machines": [_machine(document, row, f"{anchor}-{k}") for k, row in ran],
     }
 
 
 def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    model, problem, goal = document["model"], document["problem"], document["goal"]
+    model, problem = document["model"], document["problem"]
     facts = [
         ("Model", f"{model['kind']}, {number(model['sites'])} sites"),
-        ("Schedule", schedule_text(document["schedule"])),
+        ("Schedule", costs.schedule_text(document["schedule"])),
         ("Seed", str(document["seed"])),
         ("Compared by", document["metric"]),
         ("Boundary", document["boundary_note"]),
     ]
-    unit = problem["unit"] if problem else ""
     if problem and problem["optimum"] is not None:
-        facts.append(("Best known", f"{number(problem['optimum'])} {unit}".strip()))
-    if goal is not None:
-        facts.append(("Counts as solved", f"{number(goal)} {unit}".strip() + " or better"))
+        facts.append(("Best known", f"{number(problem['optimum'])} {problem['unit']}".strip()))
+    if goal := costs.goal(document):
+        facts.append(("Counts as solved", goal))
     for row in document["rows"]:
-        own = row.get("schedule")
-        if own and own["steps"] != _steps(document["schedule"]):
-            facts.append((f"Schedule of {row['machine']}", f"{number(own['steps'])} sweeps"))
-    for machine, uplifts in sorted(document.get("uplifts", {}).items()):
+        if own := costs.own_schedule(document, row):
+            facts.append((f"Schedule of {row['machine']}", own))
+    for machine, uplifts in sorted(document["uplifts"].items()):
         given = "; ".join(f"to {boundary}: {uplift}" for boundary, uplift in sorted(uplifts.items()))
         facts.append((f"Uplift given for {machine}", given))
     return [*facts, ("Model fingerprint", model["fingerprint"])]
 
 
-def _steps(schedule: Mapping[str, Any]) -> int:
-    return schedule["n_warmup"] + schedule["n_samples"] * schedule["steps_per_sample"]
-
-
-def _table_row(
-    document: Mapping[str, Any], row: Mapping[str, Any], costs: Mapping[str, Cost], footnotes: list[str]
-) -> dict[str, Any]:
+def _table_row(document: Mapping[str, Any], row: Mapping[str, Any], footnotes: list[str]) -> dict[str, Any]:
     if row["refusal"]:
         return {"row": row, "cells": None, "note": None, "evidence": None}
-    reasons = gaps(document, row)
+    reasons = costs.gaps(document, row)
     if reasons:
         footnotes.append(f"{row['machine']}: {reasons}")
     return {
         "row": row,
         "cells": cells(document, row)[:-1],
         "note": len(footnotes) if reasons else None,
-        "evidence": costs[row["machine"]].evidence,
+        "evidence": costs.evidence(row),
     }
 
 
@@ -148,7 +138,6 @@ def _pictures(ran: Sequence[tuple[int, Mapping[str, Any]]], anchor: str) -> Iter
 def _charts(
     document: Mapping[str, Any],
     ran: Sequence[tuple[int, Mapping[str, Any]]],
-    costs: Mapping[str, Cost],
     anchor: str,
 ) -> Iterator[dict[str, Any]]:
     """Energies, joules and phases, each with all machines in one picture."""
@@ -160,25 +149,14 @@ def _charts(
             "caption": "Solid with markers: mean over chains. Dashed: the lowest chain. "
             "E(s) is that of the model as posed, whatever the machine held.",
         }
-    priced = [
-        {
-            "name": row["machine"],
-            "colour": k,
-            "value": found.quality,
-            "low": found.quality_low,
-            "high": found.quality_high,
-            "at_least": found.quality_at_least,
-            "boundary": found.boundary,
-        }
-        for k, row in ran
-        if (found := costs[row["machine"]])
-    ]
-    if any(row["value"] or row["at_least"] for row in priced):
+    priced = [{"name": row["machine"], "colour": k, **row["joules"]["quality"]} for k, row in ran]
+    if any(row["joules"] or row["at_least"] for row in priced):
         yield {
             "svg": Markup(plots.joules(priced, document["metric"], f"{anchor}-joules")),
             "title": document["metric"].capitalize(),
-            "caption": "Whiskers: all prices and times at the low and at the high end of their ranges, the widest "
-            "these allow. Under each name, the boundary. Figures at different boundaries do not compare.",
+            "caption": "Whiskers: all prices and times at the low and at the high end of their ranges, and chance at "
+            "the ends of its 95 % interval. Under each name, the boundary. Figures at different boundaries do not "
+            "compare.",
         }
     spent = [(row["machine"], row["phases"], row["device_time_s"]) for _, row in ran if row["phases"]]
     if spent:
@@ -196,19 +174,20 @@ def _laws(ran: Sequence[tuple[int, Mapping[str, Any]]], anchor: str) -> Iterator
             yield {
                 "svg": Markup(plots.law(distance, k, f"{anchor}-law-{k}")),
                 "machine": row["machine"],
-                "caption": f"{distance['kind']}: {distance_text(row)}",
+                "caption": f"{distance['kind']}: {costs.distance(row)}",
             }
 
 
-def _machine(row: Mapping[str, Any], found: Cost, anchor: str) -> dict[str, Any]:
+def _machine(document: Mapping[str, Any], row: Mapping[str, Any], anchor: str) -> dict[str, Any]:
     """What the block of one machine shows."""
     at, stated = row["joules"]["at_boundary"], row["joules"]["stated"]
     notes = {key: value for key, value in row["notes"].items() if key != "embedding"}
     return {
         "anchor": anchor,
         "row": row,
-        "cost": found,
+        "reasons": costs.reasons(document, row),
         "ledger": at if at["rows"] else stated,
+        "total": costs.total(at if at["rows"] else stated),
         "stated": stated if stated["boundary"] != at["boundary"] else None,
         "notes": list(_flat(notes)),
     }

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import LogLocator
 
-from pbits.report.quantities import si
+from pbits.report.quantities import number, si
 
 #: Told apart by the colour-blind (M. Okabe and K. Ito, 2008); every machine also has a marker of its own.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,6 +36,7 @@ _PHASE_FILLS = (("#1f4e79", ""), ("#8fb8de", ""), ("#f0c987", "//"), ("#c9c9c9",
 _PHASES = ("programming", "warm-up", "sweeping", "sampling", "read-out")
 _MOST_NAMES = 30
 _MOST_LABELS = 16
+_APART = 8
 
 
 def tour(picture: Mapping[str, Any], key: str) -> str:
@@ -121,7 +122,19 @@ def estimate(picture: Mapping[str, Any], key: str) -> str:
 
 
 def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
-    """Energy against sweep for all machines: (name, number of its colour, trace)."""
+    """Energy against sweep for all machines: (name, number of its colour, trace).
+
+    Where one is far above all that the best one passes through, energies are counted from the lowest and drawn
+    logarithmically, so that it does not press the others flat.
+    """
+    lowest = min(float(np.nanmin(_floats(trace["lowest"]))) for _, _, trace in rows)
+    means = [_floats(trace["mean"]) - lowest for _, _, trace in rows]
+    widest = max(float(np.nanmax(mean)) for mean in means)
+    best = min(means, key=lambda mean: mean[-1])
+    far = widest > _APART * float(np.nanmax(best))
+    # Linear up to where the best one ends, with no more than three decades above.
+    knee = max(float(best[-1]), widest / 1000)
+    base = lowest if far else 0.0
     with _styled():
         figure, axes = _canvas(_WIDE, 3.6)
         for place, (name, k, trace) in enumerate(rows):
@@ -129,12 +142,17 @@ def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
             apart = max(1, len(sweeps) // 7)
             # Thinner and thinner, with shifted markers, so that lines on top of each other can all be seen.
             axes.plot(
-                sweeps, _floats(trace["mean"]), color=colour, lw=max(2.6 - 0.45 * place, 0.8), ms=4.5,
+                sweeps, _floats(trace["mean"]) - base, color=colour, lw=max(2.6 - 0.45 * place, 0.8), ms=4.5,
                 marker=_of(MARKERS, k), markevery=(place * apart // len(rows), apart), label=name,
             )  # fmt: skip
-            axes.plot(sweeps, _floats(trace["lowest"]), color=colour, lw=0.9, ls=(0, (2, 1.5)), alpha=0.8)
+            axes.plot(sweeps, _floats(trace["lowest"]) - base, color=colour, lw=0.9, ls=(0, (2, 1.5)), alpha=0.8)
         axes.set_xlabel("sweeps")
         axes.set_ylabel("energy E(s)")
+        if far:
+            axes.set_yscale("symlog", linthresh=knee)
+            axes.set_ylim(bottom=-0.08 * knee)
+            axes.yaxis.set_major_formatter(lambda value, _: number(value))
+            axes.set_ylabel(f"E(s) above the lowest, {number(lowest)}\nlogarithmic beyond {number(knee)}")
         axes.grid(axis="y", color=FAINT, lw=0.5)
         figure.legend(loc="outside lower center", ncols=2)
         return _svg(figure, key, "energy against sweeps, mean and lowest over chains, all machines")
@@ -161,34 +179,38 @@ def law(distance: Mapping[str, Any], k: int, key: str) -> str:
 def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
     """Joules on a logarithmic axis with whiskers over the stated ranges.
 
-    Each row has `name`, `colour` (its number), `value`, `low`, `high`, `at_least` and `boundary`.
+    Each row has `name`, `colour` (its number), and what a document says under "quality".
     """
     with _styled():
         figure, axes = _canvas(_WIDE, 0.9 + 0.42 * len(rows))
-        known = [row[part] for row in rows for part in ("value", "low", "high", "at_least") if row[part]]
+        known = [row[part] for row in rows for part in ("joules", "low", "high", "at_least") if row[part]]
         axes.set_xscale("log")
         axes.set_xlim(min(known) / 3, max(known) * 12)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         for place, row in enumerate(rows):
             colour, marker = _of(COLOURS, row["colour"]), _of(MARKERS, row["colour"])
             aside = {"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-            if row["value"] is not None:
-                low, high = row["low"] or row["value"], row["high"] or row["value"]
+            if row["joules"] is not None:
+                low, high = row["low"] or row["joules"], row["high"] or row["joules"]
                 axes.plot([low, high], [place, place], "-", color=colour, lw=1.6, marker="|", ms=8)
-                axes.plot(row["value"], place, marker, color=colour, ms=6)
-                axes.annotate(si(row["value"], "J"), (high, place), **aside)
+                axes.plot(row["joules"], place, marker, color=colour, ms=6)
+                axes.annotate(si(row["joules"], "J"), (high, place), **aside)
             elif row["at_least"] is not None:
                 axes.plot(row["at_least"], place, ">", color=colour, mfc="white", ms=7)
                 axes.annotate(f"more than {si(row['at_least'], 'J')}", (row["at_least"], place), **aside)
             else:
                 axes.annotate("not stated", (axes.get_xlim()[0], place), color=MUTED, **aside)
-        axes.set_yticks(range(len(rows)), [f"{row['name']}\n{row['boundary'] or ''}".strip() for row in rows])
+        axes.set_yticks(range(len(rows)), [f"{row['name']}\n{_at(row)}".strip() for row in rows])
         axes.xaxis.set_major_formatter(lambda value, _: si(value, "J"))
         axes.xaxis.set_major_locator(LogLocator(numticks=6))
         axes.xaxis.minorticks_off()
         axes.set_xlabel(label)
         axes.grid(axis="x", color=FAINT, lw=0.5)
         return _svg(figure, key, f"{label}, with the stated ranges")
+
+
+def _at(row: Mapping[str, Any]) -> str:
+    return ", ".join(part for part in (row["boundary"], "full batch" if row["full_batch"] else "") if part)
 
 
 def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]], key: str) -> str:
@@ -206,7 +228,7 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
                 left += share
             unknown = [kind for kind in kinds if kind in spent and spent[kind] is None]
             note = si(total, "s")
-            if unknown:
+            if unknown and known:
                 note = f"{', '.join(unknown)} not stated"
             axes.annotate(note, (left, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9)
         handles = [

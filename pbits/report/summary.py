@@ -22,21 +22,27 @@ def summary(documents: Sequence[Mapping[str, Any]]) -> str:
     if wrong:
         head += f" ({wrong} fell short: infeasible, or further from the exact law than chance allows)"
     ratios = [(ratio, document) for document in documents for ratio in document["ratios"] if ratio["value"] is not None]
-    sure = [(ratio, document) for ratio, document in ratios if ratio["low"] > 1 or ratio["high"] < 1]
+    sure = [(ratio, document) for ratio, document in ratios if _at_least(ratio) > 1]
     if not ratios:
         return f"{head}; no ratio of joules can be stated at a common boundary."
     tail = f"on {len(sure)} of the {len(ratios)} ratios of joules the stated ranges agree who needs less"
     if sure:
-        ratio, document = max(sure, key=lambda pair: max(pair[0]["low"], 1 / pair[0]["high"]))
-        less, more = (ratio["a"], ratio["b"]) if ratio["high"] < 1 else (ratio["b"], ratio["a"])
-        at_least = max(ratio["low"], 1 / ratio["high"])
+        ratio, document = max(sure, key=lambda pair: _at_least(pair[0]))
+        less, more = (ratio["a"], ratio["b"]) if ratio["value"] < 1 else (ratio["b"], ratio["a"])
         tail += (
-            f", most clearly that {less} needs at least {times(at_least)} times fewer than {more} for "
+            f", most clearly that {less} needs at least {times(_at_least(ratio))} times fewer than {more} for "
             f"“{document['title']}” at the {ratio['boundary']} (weakest evidence: {ratio['evidence']})"
         )
     return f"{head}; {tail}."
 
 
+def _at_least(ratio: Mapping[str, Any]) -> float:
+    """By what factor one needs less than the other at the near end of the range; not above 1 where it is open."""
+    low, high = ratio["low"], ratio["high"]
+    return max(low or 0.0, 1 / high if high else 0.0)
+
+
 def _fell_short(row: Mapping[str, Any]) -> bool:
     distance = row["distance"]
-    return row["answer"]["feasible"] is False or (distance is not None and not distance.get("faithful", True))
+    # None is no verdict: the chains have not converged.
+    return row["answer"]["feasible"] is False or (distance is not None and distance["faithful"] is False)

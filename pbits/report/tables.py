@@ -8,32 +8,33 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pbits.report.costs import (
-    Cost,
-    answer_text,
-    cost,
-    distance_text,
-    gap_text,
-    gaps,
-    quality_text,
-    schedule_text,
-    total_text,
-)
-from pbits.report.quantities import NONE, percent, si, words
+from pbits.report import costs
+from pbits.report.costs import Cell, gaps, schedule_text
+from pbits.report.quantities import NONE, percent, si
 
 #: Columns of the flat table, in order, with units in their names. An empty cell is unknown, never zero.
-#: `joules…` are at `boundary`; `stated_joules…` at `stated_boundary`, that of the machine's own prices.
+#: The schedule is the row's own. `joules…` are at `boundary`; `stated_joules` at `stated_boundary`, that of the
+#: machine's own prices.
 COLUMNS = (
-    *("problem", "model", "sites", "model_fingerprint", "schedule", "seed", "metric"),
-    *("machine", "title", "catalogue_date", "refusal"),
+    *("problem", "model", "sites", "model_fingerprint", "seed", "metric", "goal"),
+    *("machine", "title", "illustrative", "catalogue_date", "refusal"),
+    *("schedule", "schedule_kind", "chains", "steps", "n_samples", "n_warmup", "steps_per_sample"),
+    *("beta", "beta_start", "shape", "levels", "step_s", "stop_at"),
     *("best_energy", "objective", "objective_unit", "feasible", "feasible_fraction", "gap_fraction"),
-    *("distance", "distance_by_chance", "distance_kind"),
+    *("distance", "distance_by_chance", "distance_kind", "faithful", "mapping", "clock", "sampling"),
     *("effective_samples", "tau_int_draws", "r_hat", "converged"),
+    *("model_degree", "machine_degree", "cells_used", "longest_chain", "chain_break_fraction"),
     *("device_time_s", "wall_time_s"),
-    *("boundary", "joules", "joules_low", "joules_high", "joules_at_least", "joules_per_sample"),
+    *("boundary", "joules", "joules_low", "joules_high", "joules_at_least", "joules_without_idle"),
+    *("joules_per_sample", "evidence"),
     *("joules_by_metric", "joules_by_metric_low", "joules_by_metric_high", "joules_by_metric_at_least"),
-    *("stated_boundary", "stated_joules", "evidence", "why_unknown"),
+    *("joules_by_metric_boundary", "joules_by_metric_of_full_batch", "joules_by_metric_evidence"),
+    *("stated_boundary", "stated_joules", "why_unknown"),
 )
+
+
+_SCHEDULE = COLUMNS[COLUMNS.index("chains") : COLUMNS.index("stop_at") + 1]
+_EMBEDDING = COLUMNS[COLUMNS.index("model_degree") : COLUMNS.index("chain_break_fraction") + 1]
 
 
 def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -47,9 +48,9 @@ def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         "model": document["model"]["kind"],
         "sites": document["model"]["sites"],
         "model_fingerprint": document["model"]["fingerprint"],
-        "schedule": schedule_text(document["schedule"]),
         "seed": document["seed"],
         "metric": document["metric"],
+        "goal": document["goal"],
     }
     rows = []
     for row in document["rows"]:
@@ -60,7 +61,10 @@ def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
             "refusal": "; ".join(row["refusal"]) or None,
         }
         if not row["refusal"]:
-            flat |= _measured(row) | _joules(row, cost(document, row))
+            flat |= _measured(row) | _joules(document, row)
+            flat |= {name: row["schedule"].get(name) for name in _SCHEDULE}
+            flat |= {"schedule": schedule_text(row["schedule"]), "schedule_kind": row["schedule"]["kind"]}
+            flat |= {name: row["notes"].get("embedding", {}).get(name) for name in _EMBEDDING}
             flat["objective_unit"] = problem.get("unit") or None
         rows.append(flat)
     return rows
@@ -69,6 +73,7 @@ def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
     answer, sampling, distance = row["answer"], row["sampling"] or {}, row["distance"] or {}
     return {
+        "illustrative": row["illustrative"],
         "catalogue_date": row["catalogue_date"],
         "best_energy": answer["best_energy"],
         "objective": answer["objective"],
@@ -78,6 +83,10 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
         "distance": distance.get("value"),
         "distance_by_chance": distance.get("floor"),
         "distance_kind": distance.get("kind"),
+        "faithful": distance.get("faithful"),
+        "mapping": distance.get("mapping"),
+        "clock": distance.get("clock"),
+        "sampling": distance.get("sampling"),
         "effective_samples": sampling.get("worst_ess"),
         "tau_int_draws": sampling.get("worst_tau_int"),
         "r_hat": sampling.get("worst_r_hat"),
@@ -87,23 +96,29 @@ def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _joules(row: Mapping[str, Any], found: Cost) -> dict[str, Any]:
-    stated = row["joules"]["stated"]
+def _joules(document: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    joules = row["joules"]
+    ledger, stated, quality = joules["at_boundary"], joules["stated"], joules["quality"]
+    low, high = ledger["interval"] or (None, None)
     return {
-        "boundary": found.boundary,
-        "joules": found.total,
-        "joules_low": found.low,
-        "joules_high": found.high,
-        "joules_at_least": found.at_least,
-        "joules_per_sample": found.per_sample,
-        "joules_by_metric": found.quality,
-        "joules_by_metric_low": found.quality_low,
-        "joules_by_metric_high": found.quality_high,
-        "joules_by_metric_at_least": found.quality_at_least,
+        "boundary": ledger["boundary"],
+        "joules": ledger["joules"],
+        "joules_low": low,
+        "joules_high": high,
+        "joules_at_least": ledger["lower_bound"] if ledger["joules"] is None else None,
+        "joules_without_idle": ledger["without_idle"],
+        "joules_per_sample": ledger["per_sample"],
+        "evidence": ledger["evidence"],
+        "joules_by_metric": quality["joules"],
+        "joules_by_metric_low": quality["low"],
+        "joules_by_metric_high": quality["high"],
+        "joules_by_metric_at_least": quality["at_least"],
+        "joules_by_metric_boundary": quality["boundary"],
+        "joules_by_metric_of_full_batch": quality["full_batch"],
+        "joules_by_metric_evidence": quality["evidence"],
         "stated_boundary": stated["boundary"],
         "stated_joules": stated["joules"],
-        "evidence": found.evidence,
-        "why_unknown": "; ".join(found.reasons) or None,
+        "why_unknown": "; ".join(costs.reasons(document, row)) or None,
     }
 
 
@@ -124,39 +139,36 @@ def headings(document: Mapping[str, Any]) -> list[str]:
         "Machine",
         "Answer",
         *quality,
+        *(["Chain breaks"] if _embedded(document) else []),
         "Device time",
         "J, whole run",
         "J per sample",
-        _per(document),
+        "J" + document["metric"].removeprefix("joules"),
         "Evidence",
     ]
 
 
-def _per(document: Mapping[str, Any]) -> str:
-    return "J" + document["metric"].removeprefix("joules")
+def _embedded(document: Mapping[str, Any]) -> bool:
+    return any(costs.chain_breaks(row) is not None for row in document["rows"])
 
 
-def cells(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+def cells(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[Cell]:
     """A row of the short table, after the machine; for a machine that ran."""
-    found = cost(document, row)
     if document["schedule"]["kind"] == "anneal":
-        quality = [percent(row["answer"]["valid_fraction"]), gap_text(row)]
+        quality = [Cell(percent(row["answer"]["valid_fraction"])), costs.gap(row)]
     else:
-        ess = (row["sampling"] or {}).get("worst_ess")
-        quality = [distance_text(row), NONE if ess is None else f"{ess:,.0f}"]
+        quality = [costs.distance(row), costs.effective_samples(row)]
+    ledger = row["joules"]["at_boundary"]
     return [
-        answer_text(row),
+        costs.answer(row),
         *quality,
-        si(row["device_time_s"], "s"),
-        _at(total_text(found), found.boundary),
-        si(found.per_sample, "J"),
-        quality_text(found),
-        NONE if found.evidence is None else words(found.evidence),
+        *([Cell(percent(costs.chain_breaks(row)))] if _embedded(document) else []),
+        Cell(si(row["device_time_s"], "s")),
+        costs.total(ledger),
+        Cell(si(ledger["per_sample"], "J")),
+        costs.quality(row["joules"]["quality"]),
+        Cell(costs.grade(costs.evidence(row))),
     ]
-
-
-def _at(text: str, boundary: str | None) -> str:
-    return text if boundary is None or text == "not stated" else f"{text} ({boundary})"
 
 
 def to_markdown(documents: Iterable[Mapping[str, Any]]) -> str:
@@ -171,7 +183,7 @@ def _markdown(document: Mapping[str, Any]) -> str:
         "",
         f"**{_md(document['verdict'])}**",
         "",
-        f"{schedule_text(document['schedule'])}; seed {document['seed']}; boundary {document['boundary_note']}.",
+        _md(f"{'; '.join(_circumstances(document))}."),
         "",
         _md_row(heads),
         _md_row(["---"] * len(heads)),
@@ -180,10 +192,21 @@ def _markdown(document: Mapping[str, Any]) -> str:
     for row in document["rows"]:
         refused = ["refused", *[NONE] * (len(heads) - 2)]
         body = refused if row["refusal"] else cells(document, row)
-        lines.append(_md_row([f"`{row['machine']}`", *map(_md, body)]))
+        label = " *illustrative*" if row.get("illustrative") else ""
+        lines.append(_md_row([f"`{row['machine']}`{label}", *(_md(str(cell)) for cell in body)]))
+        if own := costs.own_schedule(document, row):
+            notes.append(f"- `{row['machine']}`: ran {_md(own)}")
         if why := gaps(document, row):
             notes.append(f"- `{row['machine']}`: {_md(why)}")
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def _circumstances(document: Mapping[str, Any]) -> list[str]:
+    """Under what the machines were compared."""
+    found = [schedule_text(document["schedule"]), f"seed {document['seed']}", f"boundary {document['boundary_note']}"]
+    if goal := costs.goal(document):
+        found.append(f"counts as solved: {goal}")
+    return found
 
 
 def _md_row(entries: Iterable[str]) -> str:
@@ -215,7 +238,8 @@ def _latex(document: Mapping[str, Any]) -> str:
             reasons = _tex("refused: " + "; ".join(row["refusal"]))
             lines.append(rf"{_tex(row['machine'])} & \multicolumn{{{len(heads) - 1}}}{{l}}{{{reasons}}} \\")
         else:
-            lines.append(_tex_row([row["machine"], *cells(document, row)]))
+            label = " (illustrative)" if row["illustrative"] else ""
+            lines.append(_tex_row([row["machine"] + label, *map(str, cells(document, row))]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [
         rf"\par\footnotesize {_tex(row['machine'])}: {_tex(gaps(document, row))}."

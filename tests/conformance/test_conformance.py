@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import pbits
 from pbits import testing
+from pbits.errors import law_table
+from pbits.reference import tv_noise_floor
 from pbits.substrate import Program, Substrate
 
-MACHINES = pbits.available()
+# The wrapper of a machine is a machine: its three spins lie on twelve cells.
+MACHINES = (*pbits.available(), "embedded:extropic-z1")
 
 
 @pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
@@ -44,3 +48,14 @@ class _Hotter(Substrate):
 def test_five_percent_in_beta_is_caught(name):
     with pytest.raises(AssertionError, match="chance allows"):
         testing.check_law(_Hotter(pbits.load(name)))
+
+
+@pytest.mark.parametrize("name", pbits.available())
+def test_ten_spins_are_allowed_the_floor_and_a_half_and_nothing_more(name):
+    model = testing.native_model(pbits.load(name))
+    if model.domain == "spin":
+        assert model.n == testing.SPINS
+        states = np.ones((10**6, model.n), dtype=np.int8)
+        law = pbits.load(name).compile(model, pbits.Schedule()).law(1.0)
+        floor = tv_noise_floor(law_table(law, model.n), len(states))
+        assert testing._spins(law, states, thinning=1).allowed == 1.5 * floor

@@ -1,5 +1,6 @@
 """Every machine file reads, every number has a source, and a slip in one is found."""
 
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -99,6 +100,13 @@ def test_every_number_is_a_table(name):
 def test_no_source_is_unused():
     cited = {key for name in MACHINES for key in spec(name).sources}
     assert cited == set(read_sources(CATALOGUE / "sources.toml"))
+
+
+@pytest.mark.parametrize("source", read_sources(CATALOGUE / "sources.toml").values(), ids=lambda source: source.key)
+def test_a_text_that_was_read_has_its_authors_and_title(source):
+    assert not re.search(r"\bnot read\b", source.authors + source.title)
+    if source.read == "primary":
+        assert not re.search(r"\bnot recorded\b", source.authors + source.title)
 
 
 def test_integers_are_whole():

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import pbits
 from pbits import report
-from pbits.cli import app
+from pbits.cli import EXAMPLES, app
+from pbits.runner import suggested_schedule
 
 QUICK = ["--seed", "1", "--chains", "2"]
 
@@ -46,6 +47,28 @@ def test_help_reads_like_documentation(cli, command):
     assert "Examples:" in result.output
 
 
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_help_lists_the_examples_and_the_schedule_that_suits(cli, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = " ".join(cli(command, "--help").output.split())
+    assert tuple(pbits.problems.EXAMPLES) == EXAMPLES
+    assert ", ".join(EXAMPLES) in text
+    anneal = suggested_schedule(pbits.problems.read("capitals"))
+    sample = suggested_schedule(pbits.problems.read("and-gate"))
+    memory = suggested_schedule(pbits.problems.read("digits"))
+    for part in (
+        f"Default: {anneal.chains} to anneal, {sample.chains} to sample",
+        f"Default: {anneal.total_steps}; to recall a memory {memory.total_steps}",
+        f"Default: {sample.n_samples}.",
+        f"Default: {sample.n_warmup}.",
+        f"Default: {sample.beta:g}.",
+        f"Default: {anneal.shape}.",
+        f"annealing {anneal.chains} chains × {anneal.total_steps} sweeps",
+        f"sampling {sample.chains} chains × {sample.n_samples} draws at β = {sample.beta:g}",
+    ):
+        assert part in text
+
+
 def test_help_and_version_load_neither_compiler_nor_plots():
     code = (
         "import sys; from pbits.cli import main; sys.argv = ['pbits', '--version']\n"
@@ -74,6 +97,59 @@ def test_run_of_an_anneal_takes_its_options(cli, tmp_path):
     schedule = pbits.Run.load(tmp_path / "trip.npz").schedule
     assert (schedule.total_steps, schedule.shape, schedule.chains) == (30, "linear", 2)
     assert (schedule.beta_start, schedule.beta) == (0.002, 0.02)
+
+
+def test_run_of_sampling_says_how_far_to_trust_it(cli, tmp_path):
+    result = cli("run", "and-gate", "-m", "embedded:extropic-z1", "--samples", "300", *QUICK, "-o", "gate.npz")
+    assert result.exit_code == 0, result.output
+    kept = pbits.Run.load(tmp_path / "gate.npz")
+    found, errors = pbits.diagnose(kept), kept.errors
+    printed = " ".join(result.output.split())
+    assert f"{found.worst_ess:,.0f} of {found.worst}, the worst; worst R̂ {report.number(found.worst_r_hat)}" in printed
+    assert "not converged" in printed
+    assert all(warning in printed for warning in found.warnings)
+    for name in ("mapping", "clock", "sampling"):
+        assert f"{name} {report.number(getattr(errors, name))}" in printed
+    assert "300 samples at β = 1 after 200 sweeps of warm-up, 2 chains" in printed
+    assert "lowest energy passed through -1.5" in printed
+    assert f"chain breaks {100 * kept.record['notes']['embedding']['chain_break_fraction']:.3g} %" in printed
+    assert "without standby" in printed
+
+
+def test_run_names_the_cities_of_a_tour(cli):
+    result = cli("run", "capitals", *QUICK, "--chains", "32", "--sweeps", "1000")
+    assert result.exit_code == 0, result.output
+    (tour,) = (line for line in result.output.splitlines() if line.startswith("decoded"))
+    problem = pbits.problems.read("capitals")
+    assert isinstance(problem, pbits.problems.TravelingSalesman)
+    assert sorted(tour.removeprefix("decoded").strip().split(" – ")) == sorted(problem.names or ())
+
+
+def test_run_shortens_long_answers(cli):
+    result = cli("run", "digits", *QUICK)
+    printed = " ".join(result.output.split())
+    text = printed[printed.index("decoded ") + len("decoded ") : printed.index("…") + 1]
+    assert text.startswith("Recall(pattern=3")
+    assert len(text) <= 200
+
+
+def test_run_takes_a_machine_that_holds_the_problem(cli, tmp_path):
+    result = cli("run", "diabetes", "--samples", "50", *QUICK, "-o", "fit.npz")
+    assert result.exit_code == 0, result.output
+    assert pbits.Run.load(tmp_path / "fit.npz").machine == "langevin-rc-illustrative"
+    assert "illustrative)" in result.output
+
+
+def test_explain_traces_device_times_with_their_ranges(cli, tmp_path):
+    cli("run", "and-gate", "-m", "embedded:extropic-z1", "--samples", "50", *QUICK, "-o", "gate.npz")
+    result = cli("explain", "gate.npz")
+    kept = pbits.Run.load(tmp_path / "gate.npz")
+    printed = " ".join(result.output.split())
+    assert kept.device_time.low != kept.device_time.high
+    for name, spent in (("idle", kept.power_times["idle"]), ("in all", kept.device_time)):
+        value, low, high = (report.si(seconds, "s") for seconds in (spent.value, spent.low, spent.high))
+        assert f"{name} {value} ({low} to {high})" in printed
+    assert "chain breaks" in printed
 
 
 def test_explain_names_seed_counts_and_sources(cli, tmp_path):
@@ -116,6 +192,34 @@ def test_compare_writes_all_formats_and_ends_with_the_verdict(cli, tmp_path):
     assert report.to_html([document]) == html
 
 
+@pytest.mark.parametrize("width", [80, 100, 150])
+def test_compare_keeps_names_whole_on_a_narrow_terminal(cli, monkeypatch, width):
+    from rich.console import Console
+
+    monkeypatch.setattr("pbits.cli._console", lambda: Console(highlight=False, markup=False, width=width))
+    machines = ("embedded:gibbs-g12-illustrative", "fpga-all-to-all")
+    result = cli("compare", "digits", "-m", machines[0], "-m", machines[1], *QUICK)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert all(any(line.strip().startswith(name) for line in lines) for name in machines)
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in result.output
+    # The last column is there too, and no word is torn.
+    words = result.output.split()
+    assert words.count("assumed") >= 2
+    assert "Evidence" in words
+    assert "counts as solved: 0.95" in result.output
+    assert words.count("illustrative") == 2
+
+
+def test_breaks_have_a_column_only_where_something_is_embedded(cli):
+    plain = cli("compare", "and-gate", "-m", "ideal", "--samples", "60", *QUICK).output
+    embedded = cli("compare", "and-gate", "-m", "embedded:extropic-z1", "--samples", "60", *QUICK).output
+    assert "breaks" not in plain
+    assert "breaks" in embedded
+    assert "converged)" in embedded
+
+
 def test_report_makes_the_same_page_from_json(cli, tmp_path):
     cli("compare", "and-gate", "-m", "ideal", "--samples", "60", *QUICK, "--json")
     assert cli("report", "report.json", "-o", "again.html").exit_code == 0
@@ -128,14 +232,14 @@ def test_uplifts_reach_the_boundary_asked_for(cli, tmp_path):
             "compare",
             "and-gate",
             "-m",
-            "embedded:extropic-z1",
+            "embedded:gibbs-g12-illustrative",
             "--samples",
             "60",
             *QUICK,
             "--boundary",
             "board",
         ),
-        *("--uplift", "embedded:extropic-z1:board=factor:1.2,power:10W", "--json"),
+        *("--uplift", "embedded:gibbs-g12-illustrative:board=factor:1.2,power:10W", "--json"),
     )
     assert result.exit_code == 0, result.output
     (document,) = report.from_json(tmp_path / "report.json")
@@ -152,6 +256,7 @@ def test_catalogue_lists_and_shows(cli):
     shown = cli("catalogue", "show", "extropic-z1")
     spec = pbits.load("extropic-z1").spec
     assert shown.exit_code == 0, shown.output
+    assert spec is not None
     assert all(key in shown.output for key in spec.parameters)
     assert all(key in shown.output for key in spec.sources)
     assert "not stated" in shown.output
@@ -175,7 +280,9 @@ def test_catalogue_lists_and_shows(cli):
         (["compare", "and-gate", "-m", "ideal", "-m", "ideal"], ["more than once"]),
         (["compare", "and-gate", "--uplift", "ideal=3"], ["factor:1.2,power:10W"]),
         (["compare", "and-gate", "--uplift", "ideal:board=factor:0.5"], ["at least 1"]),
-        (["compare", "and-gate", "--uplift", "ideal:board=power:10s"], ["10 s", "in W"]),
+        (["compare", "and-gate", "--uplift", "ideal:board=power:10s"], ["--uplift", "'power:10s'", "power:10W"]),
+        (["compare", "and-gate", "--uplift", "ideal:board=power:10"], ["--uplift", "'power:10'", "power:10W"]),
+        (["compare", "and-gate", "--uplift", "ideal:board=factor:x"], ["--uplift", "'factor:x'", "factor:1.2"]),
         (["compare", "and-gate", "--uplift", "gpu-v100-sxm2:wall=power:10W"], ["not in this comparison"]),
         (["compare", "and-gate", "-o", "report.json", "--json"], ["asked for twice"]),
         (["catalogue", "show", "extropic-z"], ["did you mean 'extropic-z1'"]),
@@ -231,6 +338,15 @@ def test_interrupting_is_one_line_and_130(cli, tmp_path, monkeypatch):
     result = cli("compare", "and-gate")
     assert result.exit_code == 130
     assert result.stderr.splitlines() == ["interrupted; nothing was written"]
+    assert written(tmp_path) == []
+
+
+def test_too_little_memory_is_one_line_with_a_remedy(cli, tmp_path, monkeypatch):
+    def too_much(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("pbits.run", too_much, raising=False)
+    refused(cli("run", "and-gate", "-o", "gate.npz"), "not enough memory", "--chains", "--samples")
     assert written(tmp_path) == []
 
 

@@ -387,7 +387,12 @@ def test_known_parameters_are_not_rejected(write):
             "'x'",
         ),
         ('value = "7.09 fJ"', 'value = "7.09 fs"', "prices.update: '7.09 fs' is not a quantity in J"),
-        ('included_in = "update"', 'included_in = "upd"', "no price here"),
+        ('included_in = "update"', 'included_in = "upd"', r"no price here \(the nearest is 'update'"),
+        (
+            "\nupdate = {",
+            "\nupdte = {",
+            r"'update', which is no price here \(the nearest is 'updte': is one of the two",
+        ),
         ('boundary = "chip"', 'boundary = "die"', "no boundary 'die'"),
         ('boundary = "chip"\n', "", "no boundary"),
         ("factor = {", "facto = {", "did you mean 'factor'"),
@@ -418,7 +423,8 @@ def test_a_machine_without_prices_has_none(write):
 def test_sources_come_from_the_file_then_beside_it_then_the_caller(write):
     without, own = MACHINE.split("[sources.toy2026]")
     path = write(without)
-    with pytest.raises(CatalogueError, match="in no bibliography"):
+    remedy = r"in no bibliography; to add it, write a table \[sources\.toy2026\] in this file, with authors, title,"
+    with pytest.raises(CatalogueError, match=remedy):
         read_machine(path)
     given = Source(key="toy2026", authors="B", title="given", year=None, identifier="", read="memory")
     assert read_machine(path, {"toy2026": given}).sources["toy2026"] is given

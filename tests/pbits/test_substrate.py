@@ -64,8 +64,11 @@ def test_couplings_off_the_wires_are_refused():
 
 def test_another_kind_of_site_or_model_is_named():
     assert reasons(square(), pbits.GaussianModel(np.eye(2))) == (
-        "its sites hold spin values; the model's sites hold real values",
+        "its sites hold spin values; the model's sites hold real values; `pbits catalogue` lists other machines",
     )
+    stepped = pbits.Schedule(n_samples=1, step_s=1.0)
+    with pytest.raises(pbits.NotMappable, match="leave step_s out"):
+        square().compile(pbits.IsingModel([[0, 1], [1, 0]]), stepped)
     cubic = pbits.PolynomialModel(3, {(0, 1, 2): 1.0})
     assert reasons(square(), cubic) == ("it holds models of kind IsingModel; this is a PolynomialModel",)
 

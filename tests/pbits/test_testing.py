@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import pbits
-from hardware_models import gibbs, pbit
-from pbits import testing
+from hardware_models import gibbs, langevin, pbit, processor
+from hardware_models.processor.processor import CholeskyProgram
+from pbits import errors, testing
 from pbits.kernels.blocks import threads
 from pbits.mapping import Complete
 from pbits.parameters import Evidence, Included, Parameter, PriceTable
@@ -32,7 +33,7 @@ PRICES = PriceTable(
         **dict.fromkeys(("update", "read", "write"), price(1e-12)),
         **dict.fromkeys(("weight_read", "toggle", "random_bit"), Included(in_="update")),
     },
-    power={"active": Included(in_="update")},
+    power=dict.fromkeys(("active", "idle"), Included(in_="update")),
 )
 
 
@@ -178,7 +179,7 @@ FAULTS = {
     "is synchronous and says Boltzmann": (
         testing.check_law,
         lambda: Wrapped(pbit.Array(update="synchronous"), law=boltzmann),
-        "declares a boltzmann law and is .* chance allows",
+        "declares a boltzmann law of .* and is .* chance allows",
     ),
     "hides its mismatch": (
         testing.check_law,
@@ -186,12 +187,12 @@ FAULTS = {
             honest(offset_sigma_d2d=0.3),
             law=lambda law: replace(law, model=testing.native_model(honest())),
         ),
-        "declares a boltzmann law and is .* chance allows",
+        "declares a boltzmann law of .* and is .* chance allows",
     ),
     "runs at another beta": (
         testing.check_law,
         lambda: Wrapped(schedule=lambda schedule: replace(schedule, beta=1.2 * schedule.beta)),
-        "declares a boltzmann law and is .* chance allows",
+        "declares a boltzmann law of .* and is .* chance allows",
     ),
     "does not count its warm-up": (
         testing.check_ledger,
@@ -279,3 +280,134 @@ def test_the_posed_model_lies_on_the_machine_and_below_its_cap():
     assert machine.limits(model, pbits.Schedule()) == []
     assert np.abs(model.csr.data).max() == pytest.approx(0.1)
     assert testing.native_model(machine).fingerprint() == model.fingerprint()
+
+
+def gpu():
+    table = PriceTable(
+        boundary="chip",
+        operations={name: price(1e-12) for name in ("flop", "byte", "read", "random_bit", "update", "weight_read")}
+        | {"toggle": Included(in_="update")},
+        power=dict.fromkeys(("active", "idle"), Included(in_="update")),
+    )
+    return processor.Processor(flop_per_s=20e12, byte_per_s=2e12, phase_s=1e-6, prices=table)
+
+
+def test_a_machine_is_held_to_every_kind_of_site_it_has():
+    assert [model.domain for model in testing.native_models(gpu())] == ["spin", "real"]
+    assert [model.domain for model in testing.native_models(honest())] == ["spin"]
+    assert [model.domain for model in testing.native_models(langevin.Circuit())] == ["real"]
+
+
+@pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
+def test_an_honest_processor_passes(check):
+    check(gpu())
+
+
+def changed(monkeypatch, change):
+    """Plant a fault in the reals of a processor alone: `change` takes the schedule, the streams and the states."""
+    execute = CholeskyProgram.execute
+
+    def faulty(self, schedule, streams, initial, observe):
+        schedule, streams, look = change(schedule, streams, observe)
+        return execute(self, schedule, streams, initial, look)
+
+    monkeypatch.setattr(CholeskyProgram, "execute", faulty)
+
+
+def moved(observe):
+    def look(step, states):
+        states[:, 0] += 1e-3
+        return observe(step, states)
+
+    return look
+
+
+FAULTS_OF_REALS = {
+    "runs at twice beta": (
+        testing.check_law,
+        lambda schedule, streams, observe: (replace(schedule, beta=2 * schedule.beta), streams, observe),
+        "declares a boltzmann law of GaussianModel.* chance allows 5",
+    ),
+    "runs at 1.05 beta": (
+        testing.check_law,
+        lambda schedule, streams, observe: (replace(schedule, beta=1.05 * schedule.beta), streams, observe),
+        "declares a boltzmann law of GaussianModel.* chance allows 5",
+    ),
+    "ignores the seed": (
+        testing.check_reproducible,
+        lambda schedule, streams, observe: (schedule, Streams(seed=0), observe),
+        "two seeds gave one result",
+    ),
+    "has entropy of its own": (
+        testing.check_seed_is_recorded,
+        lambda schedule, streams, observe: (schedule, Streams(seed=fresh_seed()), observe),
+        "the recorded seed did not repeat the run",
+    ),
+    "lets go of clamps": (
+        testing.check_clamp,
+        lambda schedule, streams, observe: (schedule, streams, moved(observe)),
+        "clamped site 0 moved",
+    ),
+}
+
+
+@pytest.mark.parametrize(("check", "change", "message"), FAULTS_OF_REALS.values(), ids=FAULTS_OF_REALS)
+def test_a_fault_in_the_reals_of_a_processor_is_caught(monkeypatch, check, change, message):
+    machine = gpu()
+    changed(monkeypatch, change)
+    with pytest.raises(AssertionError, match=message):
+        check(machine)
+
+
+def test_free_warm_up_is_excused_only_where_a_step_forgets_the_start():
+    real = testing.native_models(gpu())[1]
+    assert testing._draws_are_independent(gpu(), real)
+    for machine in (honest(), gpu(), pbit.Array(update="synchronous"), langevin.Circuit()):
+        assert not testing._draws_are_independent(machine, testing.native_model(machine))
+
+
+def embedded():
+    return pbits.Embedded(gibbs.Array(rules="Z1", rows=24, columns=24))
+
+
+def test_behind_an_embedding_the_model_is_as_large_as_its_law_allows():
+    machine = embedded()
+    model = testing.native_model(machine)
+    assert model.n == 3
+    assert machine.compile(model, pbits.Schedule()).law(1.0).model.n <= errors.MAX_SITES
+
+
+def test_a_law_on_fewer_sites_would_be_a_smaller_model(monkeypatch):
+    monkeypatch.setattr(errors, "MAX_SITES", 6)
+    assert testing.native_model(embedded()).n == 2
+    monkeypatch.setattr(errors, "MAX_SITES", 1)
+    with pytest.raises(AssertionError, match="no small model of spins whose law can be written down"):
+        testing.native_model(embedded())
+
+
+def test_a_machine_that_refuses_its_own_wires_is_not_excused_with_a_smaller_model():
+    class Choosy(Wrapped):
+        def limits(self, model, schedule=None, cells=None):
+            return ["it holds at most 9 spins"] * (model.n > 9) or super().limits(model, schedule, cells)
+
+    with pytest.raises(AssertionError, match="refuses a model on its own wires: it holds at most 9 spins"):
+        testing.native_model(Choosy(gibbs.Array(rules="G4", rows=6, cols=6)))
+
+
+def test_a_machine_of_neither_spins_nor_reals_is_no_machine_the_suite_can_check():
+    machine = Wrapped()
+    machine.capabilities = Capabilities(domains=frozenset({"category"}))
+    with pytest.raises(AssertionError, match="neither spins nor reals"):
+        testing.check_law(machine)
+
+
+@pytest.mark.parametrize(("n", "more"), [(2, True), (9, False), (10, False), (12, False)])
+def test_few_states_are_allowed_their_own_spread_and_ten_spins_are_not(n, more):
+    """Also where a cold law of ten spins sits in a few of its states."""
+    model = pbits.IsingModel.from_edges(n, Complete(n).piece(n), 0.1 if n < 10 else 2.0)
+    law = honest().compile(model, pbits.Schedule()).law(1.0)
+    report = testing._spins(law, np.ones((1000, n), dtype=np.int8), thinning=1)
+    floor = pbits.reference.tv_noise_floor(pbits.exact(model).probabilities, 1000)
+    assert (report.allowed > 1.5 * floor) == more
+    assert report.allowed >= 1.5 * floor
+    assert n < 10 or report.allowed == 1.5 * floor

@@ -202,7 +202,7 @@ def test_a_unit_is_not_faster_than_its_part_of_the_peak_nor_than_the_memory():
 
 def test_chains_run_apart_where_the_model_and_a_chain_fit_a_unit():
     # 8 bytes × (8 weights + 4 fields) + 4 spins a chain
-    for room, at_once in ((100, 1), (107, 1), (108, 3), (1000, 5)):
+    for room, at_once in ((100, 1), (103, 1), (104, 2), (1000, 5)):
         _, tiers, tier = timed(chains=20, **MACHINE, **UNITS | {"unit_bytes": room, "unit_chains": 5})
         assert tier == "apart"
         assert tiers["apart"]["seconds"] == pytest.approx(-(-5 // at_once) * 20 * 1e-8, rel=1e-12)
@@ -263,7 +263,7 @@ figures = st.tuples(*(st.floats(-3, 3),) * 3).map(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rates=st.tuples(figures, figures, figures, figures, figures, figures),
     units=st.integers(1, 9),
@@ -277,12 +277,12 @@ def test_more_chains_take_longer_and_a_full_batch_never_does(rates, units, room,
         "unit_chains": held, "units": units, "unit_bytes": room, "kind": kind,
         "published": Published(updates_per_s=1e8 * updates, degree=2),
     }  # fmt: skip
-    runs = [timed(UNIFORM_RING, chains=chains, **machine)[0] for chains in (1, 2, 5, 12, 40)]
+    runs = [timed(UNIFORM_RING, chains=chains, **machine)[0] for chains in (1, 5, 12, 40)]
     for run in runs:
         alone, share = run.device_time, run.full_batch_time
         for end in ("value", "low", "high"):
             assert getattr(share, end) <= getattr(alone, end) * (1 + 1e-12)
-        assert share.value / run.n_chains == pytest.approx(runs[0].full_batch_time.value, rel=1e-12)
+        assert share.value / run.schedule.chains == pytest.approx(runs[0].full_batch_time.value, rel=1e-12)
     for fewer, more in itertools.pairwise(runs):
         for end in ("value", "low", "high"):
             assert getattr(fewer.device_time, end) <= getattr(more.device_time, end) * (1 + 1e-12)
@@ -388,8 +388,8 @@ def spec(**parameters):
         for key, value in parameters.items()
     }
     return MachineSpec(
-        name="box", title="Box", physics="processor", date="2026-11-22", description="", illustrative=False, prices=None,
-        parameters=numbers, sources={}, path="box.toml",
+        name="box", title="Box", physics="processor", date="2026-11-22", description="", illustrative=False,
+        prices=None, parameters=numbers, sources={}, path="box.toml",
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbits.models import GaussianModel
@@ -12,6 +12,7 @@ def random_model(n, seed):
     return GaussianModel(root @ root.T + np.eye(n), rng.normal(size=n), rng.normal())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 100))
 def test_energy_is_the_declared_formula_and_lowest_at_the_mean(n, seed):
     model = random_model(n, seed)
@@ -43,3 +44,11 @@ def test_bad_models_are_refused(arguments, message):
 def test_a_real_site_has_no_list_of_values():
     with pytest.raises(TypeError, match="GaussianModel has no finite list"):
         random_model(2, 0).values(0)
+
+
+def test_asymmetry_of_rounding_is_averaged_out_and_more_is_printed():
+    A = np.array([[2.0, 1.0], [1.0 + 1e-12, 2.0]])
+    model = GaussianModel(A)
+    np.testing.assert_array_equal(model.A, model.A.T)
+    with pytest.raises(ValueError, match=r"A\[0, 1\] = 1\.0 but A\[1, 0\] = 1\.0000000001"):
+        GaussianModel([[2.0, 1.0], [1.0000000001, 2.0]])

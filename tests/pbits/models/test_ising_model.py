@@ -222,3 +222,66 @@ def test_model_is_read_only_and_does_not_share_the_callers_arrays():
     for array in (model.J, model.h, model.csr.data):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+@pytest.mark.parametrize("form", [np.array, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("scale", [1.0, 1e-9, 1e9])
+def test_asymmetry_of_rounding_is_averaged_out(form, scale):
+    J = scale * np.array([[0, 1, 0.1], [1 + 1e-12, 0, 0], [0.1 - 5e-13, 0, 0]])
+    given = form(J)
+    model = IsingModel(given)
+    couplings = model.csr.toarray()
+    np.testing.assert_array_equal(couplings, couplings.T)
+    np.testing.assert_allclose(couplings, J, rtol=1e-11)
+    np.testing.assert_array_equal(model.J.toarray() if sp.issparse(model.J) else model.J, couplings)
+    np.testing.assert_array_equal(given.toarray() if sp.issparse(given) else given, J)
+    assert not model.csr.data.flags.writeable
+
+
+@pytest.mark.parametrize("form", [np.array, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("scale", [1.0, 1e-14])
+def test_asymmetry_beyond_rounding_is_refused_with_enough_digits(form, scale):
+    J = scale * np.array([[0, 1], [1 + 2e-12, 0]])
+    with pytest.raises(ValueError, match="not symmetric") as caught:
+        IsingModel(form(J))
+    assert str(J[0, 1]) in str(caught.value)
+    assert str(J[1, 0]) in str(caught.value)
+
+
+def test_sparse_couplings_may_not_be_complex():
+    with pytest.raises(TypeError, match="J holds complex numbers; couplings are real"):
+        IsingModel(sp.csr_array(np.array([[0, 1j], [1j, 0]])))
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "message"),
+    [
+        ((0.5, 1), TypeError, r"Q is keyed by pairs of whole numbers \(i, j\), not by \(0\.5, 1\)"),
+        ("ab", TypeError, "not by 'ab'; number the variables"),
+        (("a", "b"), TypeError, "number the variables"),
+        ((0, 1, 2), TypeError, r"not by \(0, 1, 2\)"),
+        (3, TypeError, "not by 3"),
+        ((0, -1), ValueError, r"Q\[0, -1\] names a negative site; sites are numbered from 0"),
+    ],
+)
+def test_qubo_keys_are_pairs_of_sites(key, error, message):
+    with pytest.raises(error, match=message):
+        IsingModel.from_qubo({key: 1.0})
+
+
+@pytest.mark.parametrize("wrong", [1j, "1", None])
+def test_qubo_and_dimod_entries_are_real_numbers(wrong):
+    for build in (
+        lambda: IsingModel.from_qubo({(0, 1): wrong}),
+        lambda: IsingModel.from_qubo([[0, wrong], [0, 0]]),
+        lambda: IsingModel.from_ising_dimod({"a": wrong}, {}),
+        lambda: IsingModel.from_ising_dimod({}, {("a", "b"): wrong}),
+        lambda: IsingModel.from_edges(2, [(0, 1)], wrong),
+    ):
+        with pytest.raises(TypeError, match="complex|no number"):
+            build()
+
+
+def test_weights_are_one_per_edge():
+    with pytest.raises(ValueError, match=r"weights has shape \(1,\); expected \(2,\), one per edge"):
+        IsingModel.from_edges(3, [(0, 1), (1, 2)], [1.0])

@@ -76,14 +76,21 @@ def test_the_solution_is_the_lowest_energy_state():
     found = machine.solution(states, energies)
     ground = states[energies.argmin()]
     assert found.value.tolist() == ground[:2].tolist()
-    assert found.objective == machine.free_energy(ground[:2])
+    # The law is the answer: no free energy is offered as a score, and no share of feasible states is claimed.
+    assert (found.objective, found.gap, found.feasible) == (None, None, True)
+    assert str(found) == f"seen at the lowest energy: {''.join('+' if s > 0 else '−' for s in ground[:2])}"
 
 
-def test_a_free_energy_out_of_reach_is_refused_and_left_out_of_the_solution():
+def test_many_visible_spins_are_cut():
+    machine = BoltzmannMachine(IsingModel(np.zeros((40, 40))), visible=range(40))
+    text = str(machine.solution(np.ones((1, 40)), [0.0]))
+    assert text == f"seen at the lowest energy: {'+' * 32}… (40 spins)"
+
+
+def test_a_free_energy_out_of_reach_is_refused():
     machine = BoltzmannMachine(random_model(18, 3), visible=[0])
     with pytest.raises(ValueError, match=r"2\^17 states of coupled hidden sites; at most 16"):
         machine.free_energy([1])
-    assert machine.solution(np.ones((1, 18)), [0.0]).objective is None
 
 
 @pytest.mark.parametrize(

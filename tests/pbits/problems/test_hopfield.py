@@ -80,6 +80,13 @@ def test_the_solution_is_chosen_by_energy_then_by_the_cue_and_never_by_the_targe
     assert found.objective == pytest.approx(float(memory.overlap(memory.patterns[1])[3]))
 
 
+def test_an_answer_prints_its_overlap_and_nothing_else():
+    memory = HopfieldMemory(RANDOM)
+    state = memory.patterns[:1]
+    found = memory.solution(state, memory.to_model().energy(state))
+    assert (str(found), found.gap) == ("overlap 1", None)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_digits_are_recalled_from_a_fifth_of_the_spins_flipped(seed):
     # One chain recalls in about 95 of 100 cases, and the best of eight did in all of 60 tried when this was

@@ -34,6 +34,8 @@ def test_the_solution_is_the_mean_and_not_the_best_state():
         ([[1, 0], [0, -1]], [1, 1], "not positive definite.*normal equations"),
         ([[1, 0], [0, 1]], [1, 1, 1], r"b has shape \(3,\); expected \(2,\)"),
         ([[1, 0], [0, 1]], [0, 0], "b is zero"),
+        (3.0, [1], r"A has shape \(\); expected a square matrix"),
+        ([[1, 0], [0]], [1, 1], "A is not a rectangular array"),
     ],
 )
 def test_other_systems_are_refused_with_the_remedy(matrix, b, message):

@@ -32,6 +32,7 @@ def test_a_cut_and_its_complement_are_one_answer():
     assert square.decode([1, -1, 1, -1]) == square.decode([-1, 1, -1, 1]) == (False, True, False, True)
     found = square.solution([[1, 1, -1, -1], [1, -1, 1, -1]], [-2.0, -4.0])
     assert (found.objective, found.gap, found.valid_fraction) == (4.0, 0.0, 1.0)
+    assert str(found) == "4 (+0.00 % from the best known)"
     assert square.solution([[1, 1, -1, -1]], [-2.0]).gap == 0.5
 
 
@@ -82,7 +83,9 @@ def test_broken_rudy_files_are_refused_by_line(tmp_path, text, message):
         ([], 1.0, "no edges"),
         ([(0, 0)], 1.0, r"edge \(0, 0\) is a loop"),
         ([(0, 3)], 1.0, "vertex 3 in edges is outside 0 to 2"),
-        ([(0, 1)], np.nan, r"weights\[0\] is not finite"),
+        ([(0, 1)], np.nan, r"weights\[0\] is nan; it must be finite"),
+        ([(0, 1)], [1.0, 2.0], r"weights has shape \(2,\); expected \(1,\), one number per edge"),
+        ([(0, 0.5)], 1.0, "sites are whole numbers"),
     ],
 )
 def test_graphs_that_are_none_are_refused(edges, weights, message):

@@ -150,7 +150,7 @@ def test_other_penalties_are_refused(penalty):
             [[0, 1, -1], [1, 0, 1], [-1, 1, 0]],
             r"distances\[0, 2\] is -1; every distance must be zero or more",
         ),
-        ([[0, 1, 2], [1, 0, 1], [3, 1, 0]], r"\[0, 2\] is 2 but \[2, 0\] is 3; \(D \+ Dᵀ\)/2 is symmetric"),
+        ([[0, 1, 2], [1, 0, 1], [3, 1, 0]], r"\[0, 2\] is 2.0 but \[2, 0\] is 3.0; \(D \+ Dᵀ\)/2 is symmetric"),
         (np.zeros((3, 3)), "all distances are zero"),
     ],
 )

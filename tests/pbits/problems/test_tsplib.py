@@ -143,6 +143,11 @@ def test_geographical_distances_along_a_meridian(write):
         ("LOWER_ROW", "1 2 4 3 5 6"),
         ("UPPER_DIAG_ROW", "0 1 2 3 0 4 5 0 6 0"),
         ("LOWER_DIAG_ROW", "0\n1 0\n2 4 0\n3 5 6 0"),
+        # Written column by column: of the upper triangle column 2 first, of the lower one column 1.
+        ("UPPER_COL", "1\n2 4\n3 5 6"),
+        ("LOWER_COL", "1 2 3\n4 5\n6"),
+        ("UPPER_DIAG_COL", "0\n1 0\n2 4 0\n3 5 6 0"),
+        ("LOWER_DIAG_COL", "0 1 2 3\n0 4 5\n0 6\n0"),
     ],
 )
 def test_explicit_layouts(write, layout, numbers):
@@ -177,7 +182,16 @@ def test_windows_lines_byte_order_mark_and_missing_eof_are_read(write):
         ("DIMENSION", "DIMENSON", r"line 4: .*expected a TSPLIB keyword \(perhaps DIMENSION\)"),
         ("EUC_2D", "EUC_3D", "line 5: found EDGE_WEIGHT_TYPE EUC_3D, expected EUC_2D"),
         ("EDGE_WEIGHT_TYPE : EUC_2D\n", "", "toy.tsp has no EDGE_WEIGHT_TYPE"),
-        ("NODE_COORD_SECTION\n1 0 0\n2 0 3\n3 4 3\n4 4 0\n", "", "toy.tsp has no NODE_COORD_SECTION"),
+        (
+            "NODE_COORD_SECTION\n1 0 0\n2 0 3\n3 4 3\n4 4 0\n",
+            "",
+            "toy.tsp has no NODE_COORD_SECTION; it ends with line 6, 'EOF'",
+        ),
+        (
+            PLANE[PLANE.index("NODE_COORD") :],
+            "\n",
+            "no NODE_COORD_SECTION; it ends with line 5, 'EDGE_WEIGHT_TYPE : EUC_2D': is it cut short",
+        ),
         ("4 4 0\n", "", "line 9: NODE_COORD_SECTION has 3 cities, expected 4"),
         ("4 4 0", "4 4 0\n5 1 1", "line 11: .*has 5 cities, expected 4"),
         ("4 4 0", "4 4", "line 10: found '4 4', expected a city and its two coordinates"),
@@ -201,6 +215,7 @@ def test_broken_coordinate_files_are_refused_by_line(write, old, new, message):
         ("UPPER_ROW", "1 2 3\n4 5", "line 8: EDGE_WEIGHT_SECTION has 5 numbers, expected 6"),
         ("UPPER_ROW", "1 2 3 4 5 6 7", "line 7: .*has 7 numbers, expected 6"),
         ("UPPER_ROW", "", "line 6: .*has 0 numbers"),
+        ("LOWER_DIAG_COL", "1 2 3 4 5 6", r"has 6 numbers, expected 10 \(LOWER_DIAG_COL of 4 cities\)"),
         ("UPPER_ROW", "1 2 3\n4 -5 6", "line 8: found '-5', expected a distance"),
         ("UPPER_ROW", "1 2 3\n4 5.5 6", "line 8: found '5.5', expected a distance"),
         ("UPPER_ROW", "1 2 3\n4 nan 6", "line 8: found 'nan'"),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad_vec
 from scipy.linalg import expm
@@ -14,6 +14,7 @@ def random_precision(n, seed):
     return root @ root.T / n + 0.3 * np.eye(n)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 50), st.floats(0.05, 3.0), st.floats(0.2, 5.0))
 def test_two_steps_are_one_step_of_twice_the_duration(n, seed, duration, beta):
     A = random_precision(n, seed)

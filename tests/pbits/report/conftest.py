@@ -1,22 +1,27 @@
 """Two documents written by hand: an anneal with a refusal and an infeasible tour, and a sampling run."""
 
 import copy
+import json
 
 import pytest
 
 
 def ledger_row(item, count, unit, price, low, high, joules, evidence, source, note="", boundary="chip"):
     return {
-        **{"item": item, "count": count, "unit": unit, "price": price, "low": low, "high": high},
+        **{"item": item, "count": count, "count_low": count, "count_high": count, "unit": unit},
+        **{"price": price, "low": low, "high": high},
         **{"joules": joules, "included_in": "", "evidence": evidence, "source": source},
         **{"locator": "Table IV" if source else "", "note": note, "boundary": boundary},
     }
 
 
-def ledger(machine, boundary, joules, interval, rows, evidence, reasons=(), lower_bound=None, samples=4):
+def ledger(
+    machine, boundary, joules, interval, rows, evidence, reasons=(), lower_bound=None, samples=4, without_idle=None
+):
     return {
         **{"machine": machine, "boundary": boundary, "joules": joules, "interval": interval, "rows": rows},
         **{"lower_bound": joules if lower_bound is None else lower_bound, "evidence": evidence},
+        **{"without_idle": without_idle, "full_batch": False},
         **{"per_sample": None if joules is None else joules / samples, "reasons": list(reasons)},
     }
 
@@ -26,7 +31,10 @@ READ = ledger_row("read", 16.0, "J", 1.7e-12, 5e-13, 5e-12, 2.72e-11, "simulated
 FACTOR = ledger_row(
     "board factor", 5.52e-11, "1", 1.2, 1.1, 1.3, 1.104e-11, "assumed", "", "regulators, a guess", "board"
 )
-UNSTATED = ledger_row("power.idle", 0.5, "W", None, None, None, None, None, "", "published nowhere")
+UNSTATED = {
+    **ledger_row("power.idle", 0.5, "W", None, None, None, None, None, "", "published nowhere"),
+    **{"count_low": 0.25, "count_high": 1.0},
+}
 
 SOURCES = {
     "maker2026": {
@@ -35,6 +43,24 @@ SOURCES = {
     }
 }
 NO_PRICES = "ideal states no prices"
+NOT_CONVERGED = "the chains have not converged"
+
+
+def quality(joules=None, low=None, high=None, at_least=None, *, boundary=None, evidence=None, reason=""):
+    return {
+        **{"joules": joules, "low": low, "high": high, "at_least": at_least, "boundary": boundary},
+        **{"full_batch": False, "evidence": evidence, "reason": reason},
+    }
+
+
+ANNEAL = {
+    **{"kind": "anneal", "steps": 1000, "n_samples": 1, "n_warmup": 0, "steps_per_sample": 1000, "beta": 3.0},
+    **{"chains": 4, "beta_start": 0.1, "shape": "geometric"},
+}
+SAMPLING = {
+    **{"kind": "sample", "steps": 1100, "n_samples": 1000, "n_warmup": 100, "steps_per_sample": 1, "beta": 2.0},
+    "chains": 4,
+}
 
 
 def answer(text, feasible, objective, gap, share, violations=None):
@@ -49,6 +75,7 @@ def ran(machine, title, **fields):
         **{"machine": machine, "title": title, "refusal": [], "picture": None, "distance": None},
         **{"sampling": None, "device_time_s": None, "phases": {}, "wall_time_s": 0.25, "notes": {}},
         **{"counts": {"update": 4000.0, "read": 16.0}, "unchecked": [], "catalogue_date": None},
+        **{"illustrative": False, "sources": {}},
         "trace": {
             "sweeps": [1, 2, 500, 1000],
             "mean": [90.0, 60.0, 20.0, 14.0],
@@ -66,7 +93,7 @@ def ideal(**fields):
         "Ideal machine",
         joules={
             **{"at_boundary": unpriced, "stated": unpriced, "per_sample": None},
-            **{"per_effective_sample": None, "per_solution": None, "per_solution_at_least": None},
+            "quality": quality(reason=NO_PRICES),
         },
         **fields,
     )
@@ -90,22 +117,23 @@ def anneal():
         reasons=["the price of power.idle is not stated", "no uplift from chip to board is known for chip-b"],
         lower_bound=2.8e-11,
     )
-    unknown = {"per_sample": None, "per_effective_sample": None, "per_solution": None}
     rows = [
         ideal(
+            schedule=ANNEAL,
             answer=answer("15.2 km (+0.00 % from the best known); 75 %", True, 15.2, 0.0, 0.75),
             picture=CITIES,
         ),
         ran(
             "chip-a",
             "A chip & its board",
+            schedule=ANNEAL,
             answer=answer("15.9 km (+4.61 % from the best known); 25 %", True, 15.9, 0.046, 0.25),
             picture={**CITIES, "tour": [0, 2, 1, 3, 4], "caption": "Length 15.9 km"},
             device_time_s=1.000035,
             phases={"programming": 1.0, "sweeping": 1e-5, "read-out": 2.5e-5},
             joules={
-                **{"at_boundary": at, "stated": own, "per_sample": 1.38e-11, "per_effective_sample": None},
-                **{"per_solution": 2.2e-10, "per_solution_at_least": None},
+                **{"at_boundary": at, "stated": own, "per_sample": 1.38e-11},
+                "quality": quality(2.64e-10, 8e-11, 8e-10, boundary="board", evidence="assumed"),
             },
             notes={"update": "chromatic", "rounding": {"bits": 8, "largest_error": 0.002}},
             unchecked=["the cap on β|J| is not stated"],
@@ -115,11 +143,16 @@ def anneal():
         ran(
             "chip-b",
             "A chip behind an embedding",
+            schedule={**ANNEAL, "steps": 3000, "steps_per_sample": 3000},
+            illustrative=True,
             answer=answer("infeasible; 0 %", False, None, None, 0.0, {"cities visited twice": 2, "slots": 0}),
             picture={**CITIES, "tour": None, "feasible": False, "caption": "2 cities visited twice"},
             device_time_s=None,
             phases={"programming": None, "sweeping": 2e-5},
-            joules={"at_boundary": gap, "stated": gap, "per_solution_at_least": None, **unknown},
+            joules={
+                **{"at_boundary": gap, "stated": gap, "per_sample": None},
+                "quality": quality(boundary="board", evidence="simulated", reason="; ".join(gap["reasons"])),
+            },
             notes={
                 "embedding": {
                     "machine": "grid 468 × 576", "logical_sites": 16, "cells_used": 80,
@@ -139,10 +172,7 @@ def anneal():
         "title": "Five cities",
         "model": {"kind": "IsingModel", "sites": 16, "fingerprint": "0123abcd" * 4},
         "problem": {"name": "Five cities", "sense": "min", "unit": "km", "optimum": 15.2},
-        "schedule": {
-            **{"kind": "anneal", "n_samples": 1, "n_warmup": 0, "steps_per_sample": 1000, "beta": 3.0},
-            **{"chains": 4, "beta_start": 0.1, "shape": "geometric"},
-        },
+        "schedule": ANNEAL,
         "seed": 7,
         "boundary": "board",
         "boundary_note": "board: as asked for",
@@ -168,7 +198,7 @@ def sampling():
         return {
             "kind": "total variation to the exact law of the model as posed",
             **{"value": value, "floor": 0.01, "sampled": sampled, "exact": exact, "states": states},
-            **{"faithful": value < 0.015, "mapping": 0.0123, "clock": 0.0, "sampling": 0.00777},
+            **{"faithful": True if value < 0.015 else None, "mapping": 0.0123, "clock": 0.0, "sampling": 0.00777},
         }
 
     def sampled_by(tau):
@@ -183,10 +213,7 @@ def sampling():
         "title": "An AND gate",
         "model": {"kind": "IsingModel", "sites": 3, "fingerprint": "feedbeef" * 4},
         "problem": None,
-        "schedule": {
-            **{"kind": "sample", "n_samples": 1000, "n_warmup": 100, "steps_per_sample": 1, "beta": 2.0},
-            "chains": 4,
-        },
+        "schedule": SAMPLING,
         "seed": 11,
         "boundary": None,
         "boundary_note": "none can be stated for all machines",
@@ -196,6 +223,7 @@ def sampling():
         "verdict": "An AND gate: 2 of 2 machines ran; 1 of 2 match the exact law.",
         "rows": [
             ideal(
+                schedule=SAMPLING,
                 answer=answer(None, None, None, None, None),
                 distance=distance([0.245, 0.01, 0.235, 0.012, 0.238, 0.01, 0.01, 0.24], 0.006),
                 sampling=sampled_by(2.0),
@@ -211,6 +239,7 @@ def sampling():
             ran(
                 "chip-a",
                 "A chip",
+                schedule=SAMPLING,
                 answer=answer(None, None, None, None, None),
                 distance=distance([0.14, 0.11, 0.14, 0.11, 0.14, 0.11, 0.11, 0.14], 0.41),
                 sampling=sampled_by(20.0),
@@ -222,7 +251,7 @@ def sampling():
                 },
                 joules={
                     "at_boundary": own, "stated": own, "per_sample": 1.38e-12,
-                    "per_effective_sample": 2.76e-11, "per_solution": None, "per_solution_at_least": None,
+                    "quality": quality(boundary="chip", evidence="simulated", reason=NOT_CONVERGED),
                 },
                 sources=SOURCES,
             ),
@@ -234,7 +263,8 @@ def sampling():
 @pytest.fixture(scope="session")
 def originals():
     """Both documents, to be left as they are."""
-    return anneal(), sampling()
+    # Through JSON, so that parts which they share become parts of their own.
+    return json.loads(json.dumps([anneal(), sampling()]))
 
 
 @pytest.fixture(name="anneal")

@@ -80,9 +80,30 @@ def test_a_page_from_a_stored_file_is_the_same(page, anneal, sampling, tmp_path)
     assert report.to_html(report.from_json(path), title="Two <problems>") == page
 
 
-def test_every_verdict_is_at_the_head_and_in_its_section(page, anneal):
-    assert page.count(anneal["verdict"]) == 2
-    assert page.index(anneal["verdict"]) < page.index('<section id="c1">')
+def test_the_head_links_titles_and_each_verdict_is_in_its_section(page, anneal):
+    assert f'<a href="#c1">{anneal["title"]}</a>' in page
+    assert page.count(anneal["verdict"]) == 1
+    assert page.index(anneal["verdict"]) > page.index('<section id="c1">')
+
+
+def test_marks_of_the_machines_are_on_the_page(anneal, sampling):
+    anneal["rows"][1]["joules"]["quality"]["full_batch"] = True
+    anneal["rows"][2]["joules"]["at_boundary"]["without_idle"] = 4.7e-5
+    page = report.to_html([anneal, sampling])
+    assert '264 pJ<span class="aside">share of a full batch</span>' in page
+    assert 'not stated<span class="aside">47 µJ without standby</span>' in page
+    assert '200<span class="aside">not converged</span>' in page
+    assert 'A chip behind an embedding <i class="tag">illustrative</i>' in page
+    assert page.count('<i class="tag">') == 2
+    assert '500 ms<span class="aside">250 ms to 1 s</span>' in page
+
+
+def test_a_machine_far_off_does_not_flatten_the_others(anneal):
+    near = report.to_html([anneal])
+    assert "logarithmic beyond" not in near
+    anneal["rows"][2]["trace"]["mean"] = [9e4, 5e4, 3e4, 2e4]
+    # The best one ends at 14, 1.5 above the lowest; a thousandth of the widest is more.
+    assert "logarithmic beyond 90" in report.to_html([anneal])
 
 
 def test_text_from_documents_is_escaped(page):
@@ -136,7 +157,7 @@ def test_pictures_of_unknown_kinds_and_without_a_map_are_left_out(anneal):
 
 def test_joules_without_any_known_value_draw_no_chart(sampling):
     for row in sampling["rows"]:
-        row["joules"]["per_effective_sample"] = None
+        row["joules"]["quality"]["joules"] = None
     assert "<h3>Joules per effective sample</h3>" not in report.to_html([sampling])
 
 

@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
-
 from pbits import report
-from pbits.report.costs import cost
 
 
 def test_flat_rows_hold_every_column_and_every_machine(anneal):
@@ -30,19 +27,65 @@ def test_unknown_joules_are_never_zero(anneal):
         assert not re.search(r"(?<![\d.,])0 [a-zµ]?J\b", text)
 
 
-def test_quality_is_taken_to_the_boundary_of_the_comparison(anneal):
-    # Per solution and whole run are proportional: 2.2e-10 × 6.624e-11 / 5.52e-11.
-    found = cost(anneal, anneal["rows"][1])
-    assert found.boundary == "board"
-    assert found.quality == pytest.approx(2.64e-10)
-    assert found.quality_low == pytest.approx(2.2e-10 * 2e-11 / 5.52e-11)
+def test_quality_is_what_the_document_says(anneal):
+    flat = report.flat_rows(anneal)[1]
+    assert (flat["joules_by_metric"], flat["joules_by_metric_low"]) == (2.64e-10, 8e-11)
+    assert "| 264 pJ |" in report.to_markdown([anneal])
 
 
 def test_a_bound_is_shown_where_no_chain_succeeded(anneal):
-    joules = anneal["rows"][1]["joules"]
-    joules["per_solution"], joules["per_solution_at_least"] = None, 1e-9
+    quality = anneal["rows"][1]["joules"]["quality"]
+    quality |= {"joules": None, "at_least": 1.2e-9, "reason": "no chain reached the goal"}
     assert "| > 1.2 nJ |" in report.to_markdown([anneal]).replace("\\>", ">")
-    assert "`chip-a`: no chain reached the goal" in report.to_markdown([anneal])
+    assert "`chip-a`: joules per solution: no chain reached the goal" in report.to_markdown([anneal])
+
+
+def test_a_share_of_a_full_batch_is_marked(anneal):
+    anneal["rows"][1]["joules"]["quality"]["full_batch"] = True
+    assert "264 pJ (share of a full batch)" in report.to_markdown([anneal])
+    assert report.flat_rows(anneal)[1]["joules_by_metric_of_full_batch"] is True
+
+
+def test_a_total_without_standby_is_told_from_a_total(anneal):
+    anneal["rows"][2]["joules"]["at_boundary"]["without_idle"] = 4.7e-5
+    assert "not stated (47 µJ without standby)" in report.to_markdown([anneal])
+    assert "`chip-b`: the price of power.idle is not stated" in report.to_markdown([anneal])
+    flat = report.flat_rows(anneal)[2]
+    assert (flat["joules"], flat["joules_without_idle"]) == (None, 4.7e-5)
+
+
+def test_every_row_has_the_schedule_of_its_own_run(anneal):
+    assert [row["steps"] for row in report.flat_rows(anneal)] == [1000, 1000, 3000, None]
+    assert "3,000 sweeps" in report.flat_rows(anneal)[2]["schedule"]
+    assert report.to_markdown([anneal]).count("`chip-b`: ran geometric anneal, 3,000 sweeps") == 1
+    assert "`chip-a`: ran" not in report.to_markdown([anneal])
+
+
+def test_embedding_convergence_and_illustrative_machines_are_marked(anneal, sampling):
+    embedded = report.flat_rows(anneal)[2]
+    assert (embedded["chain_break_fraction"], embedded["cells_used"], embedded["machine_degree"]) == (0.031, 80, 16)
+    assert "| Chain breaks |" in report.to_markdown([anneal])
+    assert "| Chain breaks |" not in report.to_markdown([sampling])
+    assert "`chip-b` *illustrative*" in report.to_markdown([anneal])
+    assert "| 200 (not converged) |" in report.to_markdown([sampling])
+    assert [row["converged"] for row in report.flat_rows(sampling)] == [True, False]
+
+
+def test_what_counts_as_solved_is_said(anneal, sampling):
+    assert "counts as solved: 15.2 km or better" in report.to_markdown([anneal])
+    assert "counts as solved" not in report.to_markdown([sampling])
+
+
+def test_only_a_verdict_against_a_machine_counts_as_fallen_short(anneal, sampling):
+    assert "(1 fell short" in report.summary([anneal])
+    assert "fell short" not in report.summary([sampling])
+    sampling["rows"][1]["distance"]["faithful"] = False
+    assert "(1 fell short" in report.summary([sampling])
+
+
+def test_a_ratio_with_an_open_end_is_no_proof(anneal):
+    anneal["ratios"][1] |= {"low": 0.0001, "high": None}
+    assert "on 0 of the 1 ratios" in report.summary([anneal])
 
 
 def test_markdown_has_equal_columns_and_escapes(anneal):
