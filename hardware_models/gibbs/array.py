@@ -140,8 +140,8 @@ class Array(Substrate):
 
 
 _KEYS = (
-    "rules", "rows", "columns", "torus", "phase_time", "tau_rng", "max_coupling", "coupling_parameters", "offset_sigma_d2d",
-    "program_time", "read_time",
+    "rules", "rows", "columns", "torus", "phase_time", "tau_rng", "max_coupling", "coupling_parameters",
+    "offset_sigma_d2d", "program_time", "read_time",
 )  # fmt: skip
 
 
