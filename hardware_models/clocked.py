@@ -189,6 +189,8 @@ class ClockedProgram(Program):
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             notes=notes,
+            # Other chains of like work would fill the copies that this run left empty.
+            full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
         )
 
     @property

@@ -221,7 +221,7 @@ class Comparison:
             prices=scale,
             chance=(fewer, more),
             boundary=ledger.boundary,
-            full_batch=row.run.full_batch_time is not None,
+            full_batch=row.run.full_batch_time is not None and row.run.full_batch_time.value is not None,
             evidence=ledger.evidence,
             reason=reason,
         )

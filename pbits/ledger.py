@@ -219,8 +219,9 @@ def price(
         Your own, by the boundary reached: an `Uplift`, or {"factor": 1.2, "power_w": 10.0} with either or
         both. They come before the machine's and count as assumed, with no range.
     full_batch : bool
-        Charge a machine that many runs can share (a processor) this run's share of a batch large enough to fill
-        it, instead of all the time that this run alone took. Nothing changes for a machine without such a share.
+        Charge a machine that many runs can share (a processor, an array that holds many copies) this run's share of
+        a batch large enough to fill it, instead of all the time that this run alone took. Nothing changes for a
+        machine without such a share.
 
     Returns
     -------
@@ -252,7 +253,7 @@ def price(
     account = _Account()
     times, device_time = dict(run.power_times), run.device_time
     if full_batch and run.full_batch_time is not None:
-        times["active"] = device_time = run.full_batch_time
+        times, device_time = _shared(times, device_time, run.full_batch_time), run.full_batch_time
     account.charge(run, prices, times)
     for name in BOUNDARIES[stated + 1 : reached + 1]:
         below = BOUNDARIES[BOUNDARIES.index(name) - 1]
@@ -266,6 +267,16 @@ def price(
         else:
             account.widen(name, uplift, device_time)
     return account.ledger(run, BOUNDARIES[reached], full_batch)
+
+
+def _shared(times: Mapping[str, Figure], alone: Figure, share: Figure) -> dict[str, Figure]:
+    """Seconds by power state of a run's share of a full batch: all states shrink alike."""
+    if times.keys() == {"active"}:
+        return {"active": share}
+    if alone.value is None or share.value is None:
+        return dict(times)
+    fraction = share.value / alone.value if alone.value else 1.0
+    return {state: seconds * fraction for state, seconds in times.items()}
 
 
 def _unknown(run: Run, boundary: str | None, reason: str, full_batch: bool) -> EnergyLedger:

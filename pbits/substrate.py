@@ -130,8 +130,9 @@ class Execution:
     notes : mapping
         What a reader of the record should know: placement, chain breaks, rounding, assumptions.
     full_batch_s : Figure or float, optional
-        For a machine that many runs can share (a processor): the device seconds that this work would take as its
-        share of a batch large enough to fill the machine. None where the machine has nothing to share.
+        For a machine that many runs can share (a processor, an array that holds many copies): the device seconds
+        that this work would take as its share of a batch large enough to fill the machine. None where the machine
+        has nothing to share.
     """
 
     counts: Mapping[str, float]

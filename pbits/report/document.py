@@ -221,7 +221,7 @@ def _walk(value: Any, schema: Any, path: str) -> None:
         for k, (entry, its) in enumerate(zip(value, schemas)):
             _walk(entry, its, f"{path}[{k}]")
     elif isinstance(schema, set):
-        _expect(value in schema, value, path, " or ".join(map(repr, sorted(schema))))
+        _expect(isinstance(value, str) and value in schema, value, path, " or ".join(map(repr, sorted(schema))))
     elif schema is not object:
         takes = (int, float) if schema is float else schema
         right = isinstance(value, takes) and (schema is bool or not isinstance(value, bool))

@@ -59,6 +59,8 @@ def test_copies_run_side_by_side(chains, batches, used):
     assert counts["update"] == 13 * chains * 4
     assert counts["read"] == 5 * chains * 4
     assert counts["write"] == used * 4
+    # Three copies would serve three chains at a time: what is left empty, others would fill.
+    assert run.full_batch_time.value == pytest.approx(run.device_time_s * chains / (batches * 3))
     assert_times(run, programming=2e-3, sweeping=13 * 3 * batches * 3e-9, read_out=5 * batches * 5e-6)
 
 

@@ -135,6 +135,9 @@ def test_a_share_of_a_full_batch_replaces_the_time_of_the_run_alone():
     assert (shared.joules, shared.interval) == (1.0, (0.25, 4.0))
     assert shared.evidence is Evidence.ASSUMED
     assert price(run(), full_batch=True).joules == price(run()).joules
+    # An array's states shrink alike: 2 of 8 seconds is a quarter of each.
+    array = run(device_time_s=8.0, seconds={"on": 6.0, "active": 2.0}, full_batch_time=Figure.of(2.0))
+    assert price(array, full_batch=True).joules == 64 + 1.5 * 0.5
 
 
 def test_unknown_seconds_make_the_total_unknown():
