@@ -566,6 +566,8 @@ def compare(
     >>> [row.machine for row in both.rows], both.ratio("ideal", "fpga-kv260")
     (['ideal', 'fpga-kv260'], None)
     """
+    if isinstance(machines, str):
+        raise TypeError(f"machines is {machines!r}; give a list of machines, such as [{machines!r}]")
     if not machines:
         raise ValueError("compare needs at least one machine; see pbits.available()")
     substrates = [one if isinstance(one, Substrate) else load(one) for one in machines]

@@ -221,6 +221,18 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
 TRACE_POINTS = 5000
 
 
+def _check_memory(needed_bytes: int) -> None:
+    """Refuse to keep more states than this computer's memory can hold, before hours of work."""
+    if not hasattr(os, "sysconf"):
+        return
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed_bytes > 0.8 * memory_bytes:
+        raise ValueError(
+            f"the run would keep {needed_bytes / 1e9:,.0f} GB of states, and this computer has "
+            f"{memory_bytes / 1e9:,.0f} GB of memory; take fewer samples or chains, or more steps_per_sample"
+        )
+
+
 class _Recorder:
     """Computes energies of the posed model, keeps draws, the best state and the trace.
 
@@ -235,6 +247,9 @@ class _Recorder:
         observed = len(schedule.observed_steps())
         self._stride = 1 if self._keep else -(-observed // TRACE_POINTS)
         kept = -(-observed // self._stride)
+        _check_memory(
+            schedule.chains * (kept if self._keep else 1) * model.n * np.dtype(_DTYPES[model.domain]).itemsize
+        )
         self._states = np.empty((schedule.chains, kept if self._keep else 1, model.n), dtype=_DTYPES[model.domain])
         self._energies = np.empty((schedule.chains, kept))
         self._steps = np.zeros(kept, dtype=np.int64)

@@ -209,6 +209,11 @@ def test_bad_input_is_one_clear_error(machines, options, message):
         pbits.compare(PAIR, machines, SAMPLING, seed=1, **options)
 
 
+def test_one_name_is_no_list_of_machines():
+    with pytest.raises(TypeError, match=r"such as \['ideal'\]"):
+        pbits.compare(PAIR, "ideal", SAMPLING, seed=1)
+
+
 def test_an_unknown_machine_in_a_ratio_is_an_error():
     one = pbits.compare(PAIR, ["ideal"], SAMPLING, seed=1)
     with pytest.raises(ValueError, match="no machine 'x' in this comparison"):

@@ -344,3 +344,10 @@ def test_run_takes_the_suggestion():
     run = pbits.run(memory(), "ideal", seed=1)
     assert run.schedule == suggested_schedule(memory(), pbits.load("ideal"))
     assert run.solution.objective == pytest.approx(1.0)
+
+
+def test_more_states_than_memory_are_refused_before_the_work():
+    with pytest.raises(ValueError, match=r"would keep [\d,]+ GB of states.*take fewer samples"):
+        pbits.run(
+            pbits.IsingModel([[0, 1], [1, 0]]), "ideal", pbits.Schedule(n_samples=10**6, n_warmup=0, chains=10**6)
+        )

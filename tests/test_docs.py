@@ -1,0 +1,45 @@
+"""What the documents show runs as it stands."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import hardware_models
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(document, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / document).read_text("utf-8"), re.S | re.M)
+
+
+def python(folder, code):
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+
+
+def test_the_machine_file_of_the_how_to_runs(tmp_path):
+    (tmp_path / "my-array.toml").write_text(blocks("docs/how-to/add-a-machine.md", "toml")[0], "utf-8")
+    command = "import sys; sys.argv = 'pbits run and-gate -m embedded:my-array.toml --samples 100 --seed 1'.split()"
+    done = python(tmp_path, f"{command}; from pbits.cli import main; main()")
+    assert done.returncode == 0, done.stderr
+    assert "the price of write is not stated" in " ".join(done.stdout.split())
+
+
+def test_the_physics_file_of_the_how_to_passes_the_suite(tmp_path):
+    physics, suite, _ = blocks("docs/how-to/add-a-machine.md", "python")
+    shutil.copytree(Path(hardware_models.__file__).parent, tmp_path / "hardware_models")
+    (tmp_path / "hardware_models" / "parallel.py").write_text(physics, "utf-8")
+    done = python(tmp_path, suite + "\nprint(pbits.load('parallel-half').name)")
+    assert done.stdout.strip() == "parallel-half", done.stderr
+
+
+def test_the_script_of_the_readme_runs(tmp_path):
+    done = python(tmp_path, blocks("README.md", "python")[0])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").exists()
