@@ -65,7 +65,7 @@ def scan_of(update: str, model: IsingModel, persistence: float = 0.0) -> Scan:
     colour class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
     """
     if update == "random":
-        return Scan(phases=None)
+        return Scan(phases=None, persistence=persistence)
     sites = np.arange(model.n)
     phases = {
         "sequential": lambda: list(sites[:, None]),
@@ -192,10 +192,6 @@ class ClockedProgram(Program):
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
         )
-
-    @property
-    def _clamped(self) -> NDArray[np.int64]:
-        return np.array(sorted(self._placement.clamp), dtype=np.int64)
 
     def _programmings(self, schedule: Schedule, steps: int) -> int:
         """One, and one more for every change of β where βJ is what is stored."""

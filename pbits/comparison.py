@@ -44,8 +44,8 @@ class Ratio(float):
         Joules of what.
     boundary : str
         At which both were accounted.
-    evidence : Evidence
-        The weaker of the two.
+    evidence : Evidence or None
+        The weaker of the two; None where every price was given exactly.
     """
 
     low: float
@@ -147,7 +147,8 @@ class Comparison:
     boundary_note : str
         How the boundary was chosen.
     goal : float, optional
-        For anneals: the objective (of a Problem) or energy (of a plain model) that counts as solved.
+        For anneals: the objective (of a Problem) or energy (of a plain model) that counts as solved. Where the
+        problem sets none it is the best that any machine handed over, which need not be the optimum.
     rows : tuple of Row
     problem : Problem, optional
     uplifts : mapping

@@ -35,12 +35,12 @@ _NOT_A_RUN = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trace:
-    """Energy of the posed model against sweep.
+    """Energy of the posed model against sweep: a look inside, also at states that were not handed over.
 
     Attributes
     ----------
     steps : (k,) int64
-        After which steps the energy was recorded.
+        After which steps the energy was recorded: every draw; of an anneal every sweep, or at most 5000 of them.
     energies : (chains, k) float64
     """
 
