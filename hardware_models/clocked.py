@@ -1,10 +1,10 @@
 """Clocked arrays of two-state cells: the common part of FPGA p-bits and parallel Gibbs blocks.
 
 A sweep is a sequence of clock phases; in a phase a group of cells sees the state before it and moves. What a
-run counts: updates, weights read (one per neighbour and update; for a random scan their expected number),
-toggles, random bits, cells read out, and cells written when the machine is programmed or given a start state.
-Writing start states is taken to last as long as a read-out, which moves as many bits. The machine is active
-while it sweeps, and idle while it is programmed, written and read.
+run counts: updates, weights read (`weights_per_update`; for a random scan their expected number), toggles, random
+bits, cells read out, and cells written when the machine is programmed or given a start state. Writing start states
+is taken to last as long as a read-out, which moves as many bits. The machine is active while it sweeps, and idle
+while it is programmed, written and read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hardware_models.effects import Effect
 from hardware_models.timeline import Work, play
 from pbits.mapping import colour_classes
-from pbits.models import EnergyModel, IsingModel
+from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.parameters import Evidence, Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
@@ -58,21 +58,34 @@ class Timing:
                 )
 
 
-def scan_of(update: str, model: IsingModel, persistence: float = 0.0) -> Scan:
+def scan_of(update: str, model: EnergyModel, persistence: float = 0.0) -> Scan:
     """The order in which an update discipline moves the sites.
 
     "sequential": site 0 to n − 1, one at a time. "random": one site at a time, drawn uniformly. "chromatic":
     colour class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
     """
     if update == "random":
-        return Scan(phases=None, persistence=persistence)
-    sites = np.arange(model.n)
-    phases = {
-        "sequential": lambda: list(sites[:, None]),
-        "chromatic": lambda: colour_classes(model),
-        "synchronous": lambda: [sites],
-    }[update]()
-    return Scan(phases=phases, persistence=persistence)
+        return Scan.random(model.n, persistence=persistence)
+    if update == "sequential":
+        return Scan.sequential(model.n, persistence=persistence)
+    if update == "synchronous":
+        return Scan.of([np.arange(model.n)], independent=False, persistence=persistence)
+    return Scan.of(colour_classes(model), persistence=persistence)
+
+
+def weights_per_update(model: EnergyModel) -> NDArray[np.int64]:
+    """Weights that an update of each site reads, (n,); fields and unary tables belong to the site and cost no reading.
+
+    Of an `IsingModel` one coupling per neighbour. Of a `PolynomialModel` one weight for each term that holds the site
+    and another. Of a `CategoricalModel` a row of a table per neighbour, one energy for each category of the site.
+    """
+    if isinstance(model, IsingModel):
+        return model.degrees
+    if isinstance(model, PolynomialModel):
+        sizes = np.diff(model.starts)
+        return np.bincount(model.sites[np.repeat(sizes, sizes) > 1], minlength=model.n)
+    assert isinstance(model, CategoricalModel), "limits() lets through only models that have kernels"
+    return np.bincount(model.pairs.ravel(), minlength=model.n) * model.n_states
 
 
 class ClockedProgram(Program):
@@ -81,7 +94,7 @@ class ClockedProgram(Program):
     Parameters
     ----------
     update : {"sequential", "random", "chromatic", "synchronous"}
-    effects : what the chip makes of the model, applied in order at each β
+    effects : what the chip makes of an `IsingModel`, applied in order at each β
     stores_beta : whether each change of β is a programming
     copies : copies of the model that run side by side, all with the mismatch of the first
     persistence : ρ = e^(−Δt/τ) of a lazy cell
@@ -90,7 +103,7 @@ class ClockedProgram(Program):
 
     def __init__(
         self,
-        model: IsingModel,
+        model: EnergyModel,
         placement: Placement,
         *,
         update: str,
@@ -111,19 +124,19 @@ class ClockedProgram(Program):
         self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
         self._scan = scan_of(update, model, persistence)
         # The clock runs through all its phases, also those whose sites are clamped or absent.
-        self._phases = max(least_phases, len(self._scan.phases or []))
-        self._held: tuple[float, IsingModel, dict[str, Any]] | None = None
+        self._phases = max(least_phases, len(self._scan.sizes))
+        self._held: tuple[float, EnergyModel, dict[str, Any]] | None = None
 
-    def _realise(self, beta: float) -> tuple[IsingModel, dict[str, Any]]:
+    def _realise(self, beta: float) -> tuple[EnergyModel, dict[str, Any]]:
         if self._held is None or (self._effects and self._held[0] != beta):
             model, notes = self._model, {}
             for effect in self._effects:
-                model, found = effect.realise(model, beta, self._placement.cells, self._chip)
+                model, found = effect.realise(as_ising(model), beta, self._placement.cells, self._chip)
                 notes |= found
             self._held = (beta, model, notes)
         return self._held[1], self._held[2]
 
-    def realised(self, beta: float) -> IsingModel:
+    def realised(self, beta: float) -> EnergyModel:
         return self._realise(beta)[0]
 
     def law(self, beta: float) -> Law:
@@ -138,13 +151,14 @@ class ClockedProgram(Program):
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         tally = heat_bath(self.realised, self._scan, schedule, streams, initial, observe, self._placement.clamp)
-        free = np.setdiff1d(np.arange(self._model.n), list(self._placement.clamp))
+        clamped = list(self._placement.clamp)
+        free = self._model.n - len(clamped)
         programmings = self._programmings(schedule, tally.steps)
         batches = -(-schedule.chains // self._copies)
         frames = schedule.frames(tally.steps)
         # A machine that was programmed once serves every batch; one that stores βJ starts each batch over.
         rewrites = programmings > 1
-        moves = self._phases or len(free)
+        moves = self._phases or free
         timing = self._timing
         timeline = play(
             [
@@ -163,15 +177,14 @@ class ClockedProgram(Program):
         starts = 0 if initial is None else n * chains
         counts = {
             "update": tally.updates,
-            "weight_read": tally.steps * chains * int(self._model.degrees[free].sum()),
+            "weight_read": tally.steps * chains * int(np.delete(weights_per_update(self._model), clamped).sum()),
             "toggle": tally.toggles,
-            "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE * (2 if self._scan.phases is None else 1),
+            "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE * (2 if self._scan.ends is None else 1),
             "read": frames * n * chains,
             "write": n * programmings * (chains if rewrites else copies_used) + starts,
         }
         notes: dict[str, Any] = {
             "update": self._update,
-            "kernel": tally.layout,
             "phases_per_sweep": moves,
             "programmings": programmings,
             "copies_side_by_side": copies_used,

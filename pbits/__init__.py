@@ -26,6 +26,8 @@ _HOME = {
     "GaussianModel": "pbits.models",
     "IsingModel": "pbits.models",
     "PolynomialModel": "pbits.models",
+    "PotentialModel": "pbits.models",
+    "QuarticModel": "pbits.models",
     "exact": "pbits.reference",
     "Schedule": "pbits.schedule",
     "run": "pbits.runner",
@@ -44,15 +46,23 @@ _HOME = {
     "compare": "pbits.comparison",
     "Comparison": "pbits.comparison",
 }
-_SUBMODULES = {"problems", "mapping", "models", "reference", "report", "testing"}
+_SUBMODULES = {"langevin", "mapping", "models", "problems", "reference", "report", "sweeps", "testing"}
 
 if TYPE_CHECKING:
-    from pbits import mapping, models, problems, reference, report, testing
+    from pbits import langevin, mapping, models, problems, reference, report, sweeps, testing
     from pbits.comparison import Comparison, compare
     from pbits.diagnostics import diagnose
     from pbits.embedded import Embedded
     from pbits.ledger import EnergyLedger, price
-    from pbits.models import CategoricalModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
+    from pbits.models import (
+        CategoricalModel,
+        EnergyModel,
+        GaussianModel,
+        IsingModel,
+        PolynomialModel,
+        PotentialModel,
+        QuarticModel,
+    )
     from pbits.parameters import Parameter
     from pbits.problems import Problem
     from pbits.reference import exact
@@ -72,8 +82,10 @@ __all__ = [
     "NotMappable",
     "Parameter",
     "PolynomialModel",
+    "PotentialModel",
     "Problem",
     "Program",
+    "QuarticModel",
     "Run",
     "Schedule",
     "Substrate",
@@ -81,6 +93,7 @@ __all__ = [
     "compare",
     "diagnose",
     "exact",
+    "langevin",
     "load",
     "mapping",
     "models",
@@ -89,6 +102,7 @@ __all__ = [
     "reference",
     "report",
     "run",
+    "sweeps",
     "testing",
 ]
 

@@ -135,15 +135,7 @@ class _EmbeddedProgram(Program):
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         embedding = self._embedding
-        broken = looked = 0
-
-        def unembed(step: int, states: NDArray) -> bool:
-            nonlocal broken, looked
-            spins, breaks = embedding.vote(states)
-            broken += int(breaks.sum())
-            looked += breaks.size
-            return observe(step, spins)
-
+        unembed = _Unembedding(embedding, observe)
         start = None if initial is None else embedding.spread(initial)
         done = self._inner.execute(schedule, streams, start, unembed)
         notes: dict[str, Any] = {
@@ -157,7 +149,7 @@ class _EmbeddedProgram(Program):
                 "machine_degree": self._grid.max_degree,
                 "model_degree": int(self._model.degrees.max()),
                 "chain_strength": self._strength,
-                "chain_break_fraction": broken / looked if looked else None,
+                "chain_break_fraction": unembed.broken / unembed.looked if unembed.looked else None,
             },
         }
         return Execution(
@@ -168,3 +160,21 @@ class _EmbeddedProgram(Program):
             notes=notes,
             full_batch_s=done.full_batch_s,
         )
+
+
+class _Unembedding:
+    """Majority votes on the way to an observer, and how many chains were broken."""
+
+    def __init__(self, embedding: Embedding, observe: Observer):
+        self._embedding = embedding
+        self._observe = observe
+        self.layout = getattr(observe, "layout", "auto")
+        self.threshold_bits = getattr(observe, "threshold_bits", None)
+        self.laid_out = getattr(observe, "laid_out", lambda layout: None)
+        self.broken = self.looked = 0
+
+    def __call__(self, step: int, states: NDArray) -> bool:
+        spins, breaks = self._embedding.vote(states)
+        self.broken += int(breaks.sum())
+        self.looked += breaks.size
+        return self._observe(step, spins)

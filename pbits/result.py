@@ -48,6 +48,25 @@ class Trace:
     energies: NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moments:
+    """Running moments of all draws, of a run that kept only the last of each chain.
+
+    Attributes
+    ----------
+    draws : int
+        Of all chains together.
+    mean : (n,) float64
+        ⟨s_i⟩.
+    edge_correlations : (couplings,) float64
+        ⟨s_i s_j⟩, in the order of `model.edges()`.
+    """
+
+    draws: int
+    mean: NDArray[np.float64]
+    edge_correlations: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Run:
     """One problem on one machine.
@@ -65,6 +84,8 @@ class Run:
     first_hit : (chains,) int64
         The sweep after which a chain first had an energy ≤ `schedule.stop_at`; −1 for never (and where no
         `stop_at` was set).
+    moments : Moments, optional
+        Of all draws, where ``keep="last"`` was asked for and the sites are spins.
     solution : Solution, optional
         The decoded answer, where the run was given a Problem: the best feasible draw. In a run read from a
         file its `value` is plain: arrays have become lists and records dicts.
@@ -103,6 +124,7 @@ class Run:
     best_state: NDArray
     trace: Trace
     first_hit: NDArray[np.int64]
+    moments: Moments | None
     solution: Solution | None
     objectives: NDArray[np.float64] | None
     errors: Errors | None
@@ -199,11 +221,14 @@ class Run:
         }
         if self.objectives is not None:
             arrays["objectives"] = self.objectives
+        if self.moments is not None:
+            arrays |= {"mean": self.moments.mean, "edge_correlations": self.moments.edge_correlations}
         for role, model in (("model", self.model), ("realised", self.realised)):
             arrays |= {f"{role}/{name}": array for name, array in model.arrays().items()}
         header = {
             "schema": SCHEMA,
             "best_energy": self.best_energy,
+            "moments_draws": None if self.moments is None else self.moments.draws,
             "solution": None if self.solution is None else _stored(self.solution),
             "errors": None if self.errors is None else asdict(self.errors),
             "counts": self.counts,
@@ -262,6 +287,7 @@ class Run:
             best_state=arrays["best_state"],
             trace=Trace(steps=arrays["trace_steps"], energies=arrays["trace_energies"]),
             first_hit=arrays["first_hit"],
+            moments=_moments(header.get("moments_draws"), arrays),
             solution=None if solution is None else Solution(**solution),
             objectives=arrays.get("objectives"),
             errors=None if header["errors"] is None else Errors(**header["errors"]),
@@ -277,6 +303,12 @@ class Run:
             prices=None if prices is None else PriceTable.from_dict(prices),
             record=header["record"],
         )
+
+
+def _moments(draws: int | None, arrays: Mapping[str, NDArray]) -> Moments | None:
+    if draws is None:
+        return None
+    return Moments(draws=draws, mean=arrays["mean"], edge_correlations=arrays["edge_correlations"])
 
 
 def _model(kind: str, arrays: Mapping[str, NDArray], role: str) -> EnergyModel:

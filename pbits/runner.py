@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,19 +20,23 @@ from pbits.diagnostics import diagnose
 from pbits.embedded import Embedded
 from pbits.errors import Errors, three_errors, within_reach
 from pbits.kernels.blocks import threads
-from pbits.models import Clamp, EnergyModel
+from pbits.models import Clamp, EnergyModel, IsingModel
 from pbits.models.base import clamped_sites, read_only
 from pbits.parameters import Figure
 from pbits.plain import plain
 from pbits.problems.base import Problem
-from pbits.result import Run, Trace, at_most
+from pbits.result import Moments, Run, Trace, at_most
 from pbits.schedule import Schedule
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
-from pbits.substrate import Law, Substrate, load
+from pbits.substrate import BulkObserver, Law, Substrate, load
+from pbits.sweeps.engine import add_sums
 
 _DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64}
 
 Progress = bool | Callable[[int, int], None]
+Keep = Literal["draws", "last"]
+KEEP = ("draws", "last")
+THRESHOLD_BITS = (16, 24, 32)
 
 
 def run(
@@ -43,6 +48,9 @@ def run(
     chip_seed: int = 0,
     clamp: Clamp | None = None,
     initial: ArrayLike | None = None,
+    keep: Keep = "draws",
+    layout: str = "auto",
+    threshold_bits: int | None = None,
     progress: Progress = False,
 ) -> Run:
     """Run a model or a problem on a machine.
@@ -62,6 +70,15 @@ def run(
         Sites held fixed, and at what; added to what the problem clamps, which it cannot contradict.
     initial : (n,) or (chains, n) array, optional
         Start states; by default what the problem prescribes, else random. Clamped sites start at their clamp.
+    keep : {"draws", "last"}
+        "last" keeps the last state of each chain and the running moments of all draws (`Run.moments`), for runs
+        whose draws would not fit in memory.
+    layout : str
+        How this computer sweeps: "auto", or one of `pbits.sweeps.LAYOUTS`. It changes draws, not laws, and
+        `run.record["layout"]` says which one ran and why.
+    threshold_bits : {16, 24, 32}, optional
+        Resolution of a decision in the bit-parallel layouts; 24 when absent. Probabilities are rounded to
+        2^−bits.
     progress : bool or callable
         True shows a progress bar; a callable gets (steps done, steps in all).
 
@@ -101,13 +118,16 @@ def run(
     start = _start_states(posed, schedule, initial)
     seeded = seed is not None
     streams = Streams(seed=seed if seeded else fresh_seed(), chip_seed=chip_seed)
+    _check_choice("keep", keep, KEEP)
+    if threshold_bits is not None:
+        _check_choice("threshold_bits", threshold_bits, THRESHOLD_BITS)
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
     with _Reporter(progress, schedule, substrate.name) as report:
-        recorder = _Recorder(posed, schedule, report)
+        recorder = _Recorder(posed, schedule, report, keep, layout, threshold_bits)
         began = time.perf_counter()
-        done = program.execute(schedule, streams, start, recorder.observe)
+        done = program.execute(schedule, streams, start, recorder)
         wall_time_s = time.perf_counter() - began
-    states, energies = recorder.draws()
+    states, energies = recorder.result()
     solution = objectives = None
     if problem is not None:
         # Only draws count: a state that the machine passed through but never handed over solves nothing.
@@ -127,6 +147,7 @@ def run(
         "model": {"kind": type(posed).__name__, "n": posed.n, "fingerprint": posed.fingerprint()},
         "clamp": {str(site): value for site, value in held.items()},
         "notes": plain(done.notes),
+        "layout": recorder.layout_taken,
         "threads": threads(),
         "computer": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()},
         "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
@@ -139,6 +160,7 @@ def run(
         best_state=read_only(recorder.best_state),
         trace=recorder.trace(),
         first_hit=read_only(recorder.first_hit),
+        moments=recorder.moments(),
         solution=solution,
         objectives=objectives,
         errors=None,
@@ -155,6 +177,11 @@ def run(
         record=record,
     )
     return replace(finished, errors=_errors(finished, program.law(float(schedule.beta)), held))
+
+
+def _check_choice(name: str, given: object, allowed: tuple) -> None:
+    if given not in allowed:
+        raise ValueError(f"{name} is {given!r}; it must be one of {', '.join(map(str, allowed))}")
 
 
 def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
@@ -233,63 +260,123 @@ def _check_memory(needed_bytes: int) -> None:
         )
 
 
-class _Recorder:
+class _Recorder(BulkObserver):
     """Computes energies of the posed model, keeps draws, the best state and the trace.
 
     An anneal is observed after every sweep, but of a long one only some thousand energies are kept.
     """
 
-    def __init__(self, model: EnergyModel, schedule: Schedule, report: Callable[[int], None]):
-        self._model = model
+    def __init__(
+        self,
+        model: EnergyModel,
+        schedule: Schedule,
+        report: Callable[[int], None],
+        keep: Keep,
+        layout: str,
+        threshold_bits: int | None,
+    ):
+        self.model = model
+        self.layout = layout
+        self.threshold_bits = threshold_bits
+        self.layout_taken: dict[str, Any] | None = None
         self._schedule = schedule
         self._report = report
-        self._keep = schedule.kind == "sample"
+        self._keep = keep == "draws" and schedule.kind == "sample"
+        self._running = keep == "last" and schedule.kind == "sample" and isinstance(model, IsingModel)
         observed = len(schedule.observed_steps())
         self._stride = 1 if self._keep else -(-observed // TRACE_POINTS)
         kept = -(-observed // self._stride)
-        _check_memory(
-            schedule.chains * (kept if self._keep else 1) * model.n * np.dtype(_DTYPES[model.domain]).itemsize
-        )
-        self._states = np.empty((schedule.chains, kept if self._keep else 1, model.n), dtype=_DTYPES[model.domain])
+        self._dtype = _DTYPES[model.domain]
+        shape = (schedule.chains, kept if self._keep else 1, model.n)
+        _check_memory(math.prod(shape) * np.dtype(self._dtype).itemsize)
+        # Of an anneal only the last states are kept, and those are handed over.
+        self._states = np.empty(shape, dtype=self._dtype) if self._keep else None
         self._energies = np.empty((schedule.chains, kept))
         self._steps = np.zeros(kept, dtype=np.int64)
+        self._sums = self.sums()
         self._seen = 0
         self.best_energy = np.inf
-        self.best_state = np.zeros(model.n, dtype=_DTYPES[model.domain])
+        self.best_state = np.zeros(model.n, dtype=self._dtype)
         self.first_hit = np.full(schedule.chains, -1, dtype=np.int64)
 
-    def observe(self, step: int, states: NDArray) -> bool:
-        energies = self._model.energy(states)
-        # The newest state of a stretch replaces the one before it, so the last observation is always kept.
-        place = self._seen // self._stride
-        self._seen += 1
-        self._states[:, place if self._keep else 0] = states
-        self._energies[:, place] = energies
-        self._steps[place] = step
+    def __call__(self, step: int, states: NDArray) -> bool:
+        energies = self.model.energy(states)
+        if self._states is not None:
+            self._states[:, self._seen] = states
         best = int(energies.argmin())
-        if energies[best] < self.best_energy:
-            self.best_energy = float(energies[best])
-            self.best_state = np.array(states[best], dtype=self._states.dtype)
+        if self._running:
+            assert isinstance(self.model, IsingModel)
+            add_sums(self.model, states, **self._sums)
+        self._last = states
+        return self.take(step, 1, energies[:, None], float(energies[best]), states[best])
+
+    def laid_out(self, layout: dict[str, Any]) -> None:
+        self.layout_taken = layout
+
+    def draws(self, first: int, count: int) -> NDArray | None:
+        return None if self._states is None else self._states[:, first : first + count]
+
+    def sums(self) -> dict[str, NDArray[np.int64]]:
+        if not self._running:
+            return {}
+        assert isinstance(self.model, IsingModel)
+        return {
+            "site_sums": np.zeros(self.model.n, dtype=np.int64),
+            "edge_sums": np.zeros(self.model.n_couplings, dtype=np.int64),
+        }
+
+    def take(
+        self, step: int, every: int, energies: NDArray[np.float64], best_energy: float, best_state: NDArray
+    ) -> bool:
+        count = energies.shape[1]
+        places = (self._seen + np.arange(count)) // self._stride
+        self._seen += count
+        # The newest look of a stride replaces those before it, so the last observation is always kept.
+        newest = np.append(places[1:] > places[:-1], True)
+        self._energies[:, places[newest]] = energies[:, newest]
+        self._steps[places[newest]] = step - every * np.arange(count - 1, -1, -1)[newest]
+        if best_energy < self.best_energy:
+            self.best_energy = float(best_energy)
+            self.best_state = np.array(best_state, dtype=self._dtype)
         self._report(step)
         stop_at = self._schedule.stop_at
         if stop_at is None:
             return False
-        self.first_hit[(self.first_hit < 0) & at_most(energies, stop_at)] = step
+        self.first_hit[(self.first_hit < 0) & at_most(energies[:, -1], stop_at)] = step
         return bool((self.first_hit >= 0).all())
 
-    @property
+    def finish(self, states: NDArray, sums: list[dict[str, NDArray[np.int64]]]) -> None:
+        self._last = states
+        for part in sums:
+            for name, total in part.items():
+                self._sums[name] += total
+
     def _count(self) -> int:
         return -(-self._seen // self._stride)
 
-    def draws(self) -> tuple[NDArray, NDArray[np.float64]]:
-        if self._keep:
-            return self._states[:, : self._count], self._energies[:, : self._count]
-        return self._states, self._energies[:, self._count - 1 : self._count]
+    def result(self) -> tuple[NDArray, NDArray[np.float64]]:
+        """States (chains, draws, n) and their energies."""
+        if self._states is not None:
+            return self._states[:, : self._count()], self._energies[:, : self._count()]
+        states = np.asarray(self._last, dtype=self._dtype)[:, None, :]
+        energies = self.model.energy(states)
+        self._energies[:, self._count() - 1] = energies[:, 0]
+        return states, energies
+
+    def moments(self) -> Moments | None:
+        if not self._running:
+            return None
+        draws = self._seen * self._schedule.chains
+        return Moments(
+            draws=draws,
+            mean=read_only(self._sums["site_sums"] / draws),
+            edge_correlations=read_only(self._sums["edge_sums"] / draws),
+        )
 
     def trace(self) -> Trace:
         return Trace(
-            steps=read_only(self._steps[: self._count]),
-            energies=read_only(self._energies[:, : self._count]),
+            steps=read_only(self._steps[: self._count()]),
+            energies=read_only(self._energies[:, : self._count()]),
         )
 
 

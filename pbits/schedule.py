@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = Literal["geometric", "linear", "logarithmic"]
+Rule = Literal["heat-bath", "metropolis"]
+RULES: tuple[str, ...] = ("heat-bath", "metropolis")
 SHAPES: tuple[str, ...] = ("geometric", "linear", "logarithmic")
 
 
@@ -59,6 +61,7 @@ class Schedule:
     shape: Shape | None = None
     levels: int | None = None
     stop_at: float | None = None
+    rule: Rule = "heat-bath"
 
     def __post_init__(self) -> None:
         # What the arguments of `anneal` are called there.
@@ -79,6 +82,12 @@ class Schedule:
             object.__setattr__(self, name, float(value))
         if self.step_s is not None and self.step_s <= 0:
             raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")
+        if self.rule not in RULES:
+            raise ValueError(f"rule is {self.rule!r}; it must be one of {', '.join(RULES)}")
+        if self.rule != "heat-bath" and self.kind != "anneal":
+            raise ValueError(
+                "the rule 'metropolis' is for optimisation: it needs an anneal; p-bits are sampled by the heat bath"
+            )
         if self.kind == "anneal":
             self._check_anneal()
         elif self.beta_start is not None or self.levels is not None:
@@ -114,6 +123,7 @@ class Schedule:
         chains: int = 32,
         levels: int | None = None,
         stop_at: float | None = None,
+        rule: Rule = "heat-bath",
     ) -> Schedule:
         """Annealing from `beta_start` to `beta_stop`; keeps one draw per chain, the last.
 
@@ -129,6 +139,9 @@ class Schedule:
             is programmed that many times. By default every sweep has its own β. One level is all at β₁.
         stop_at : float, optional
             Stop once every chain has visited an energy ≤ `stop_at`; `run.first_hit` holds when.
+        rule : {"heat-bath", "metropolis"}
+            Metropolis flips with probability min(1, e^(−βΔE)) and anneals better per attempt. No p-bit does that,
+            so only machines without hardware (``"ideal"``) take it.
 
         Examples
         --------
@@ -145,6 +158,7 @@ class Schedule:
             shape=shape,
             levels=levels,
             stop_at=stop_at,
+            rule=rule,
         )
 
     @property

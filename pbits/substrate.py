@@ -29,7 +29,54 @@ from pbits.streams import Streams
 ENTRY_POINTS = "pbits.substrates"
 
 Observer = Callable[[int, NDArray], bool]
-"""observe(step, states): states (chains, n) of the posed model after a step; True asks to stop."""
+"""observe(step, states): states (chains, n) of the posed model after a step; True asks to stop.
+
+It may carry `layout`, `threshold_bits` and `laid_out`, as a `BulkObserver` does.
+"""
+
+
+class BulkObserver(ABC):
+    """An observer that need not see every state: machines made of `pbits.sweeps` note for it what it wants.
+
+    Attributes
+    ----------
+    model : EnergyModel
+        As posed; its energies are noted.
+    layout : str
+        The layout asked for, or "auto".
+    threshold_bits : int, optional
+        The resolution of decisions asked for in the bit-parallel layouts.
+    """
+
+    model: EnergyModel
+    layout: str
+    threshold_bits: int | None
+
+    @abstractmethod
+    def __call__(self, step: int, states: NDArray) -> bool:
+        """As any observer, for machines that hand over their states."""
+
+    @abstractmethod
+    def laid_out(self, layout: dict[str, Any]) -> None:
+        """Which layout sweeps, why, and how accurate it is."""
+
+    @abstractmethod
+    def draws(self, first: int, count: int) -> NDArray | None:
+        """Where to put the states (chains, count, n) of looks `first` … `first + count − 1`, or None."""
+
+    @abstractmethod
+    def sums(self) -> dict[str, NDArray[np.int64]]:
+        """New zeros under "site_sums" (n,) and "edge_sums", where running sums are wanted."""
+
+    @abstractmethod
+    def take(
+        self, step: int, every: int, energies: NDArray[np.float64], best_energy: float, best_state: NDArray
+    ) -> bool:
+        """Energies (chains, looks) of looks `every` steps apart, the last at `step`; True asks to stop."""
+
+    @abstractmethod
+    def finish(self, states: NDArray, sums: list[dict[str, NDArray[np.int64]]]) -> None:
+        """The last states (chains, n), and the running sums of each block of chains."""
 
 
 class NotMappable(ValueError):
@@ -69,6 +116,8 @@ class Capabilities:
         Whether βJ is what is stored, so that every change of β is a programming.
     max_coupling : float, optional
         Cap on β|J|.
+    rules : frozenset
+        Update rules it obeys: "heat-bath", and "metropolis" where there is no hardware to be true to.
     unchecked : tuple of str
         Limits that exist but whose value is not stated, so that nothing could be checked.
     """
@@ -79,6 +128,7 @@ class Capabilities:
     clamp: bool = True
     stores_beta: bool = False
     max_coupling: float | None = None
+    rules: frozenset[str] = frozenset({"heat-bath"})
     unchecked: tuple[str, ...] = ()
 
 
@@ -216,6 +266,10 @@ class Substrate(ABC):
             ]
         if schedule is not None and schedule.step_s is not None and "real" not in can.domains:
             return ["step_s is the step of a circuit; this machine's step is one sweep, so leave step_s out"]
+        if schedule is not None and schedule.rule not in can.rules:
+            return [
+                f"it obeys the {' or '.join(sorted(can.rules))} rule, and not {schedule.rule}: use the ideal machine"
+            ]
         if not isinstance(model, can.models):
             held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
             return [f"it holds models of kind {held}; this is a {type(model).__name__}"]

@@ -14,7 +14,7 @@ LLᵀ = Σ − ΦΣΦᵀ, so the length of a step is not an approximation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from hardware_models.langevin.components import COUPLINGS, Bank
 from hardware_models.timeline import Work, play
-from pbits.kernels.philox import normals
+from pbits.langevin import OrnsteinUhlenbeck
 from pbits.models import EnergyModel, GaussianModel
 from pbits.models.base import read_only
 from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
-from pbits.streams import Stream, Streams
+from pbits.streams import Streams
 from pbits.substrate import (
     Capabilities,
     Execution,
@@ -39,6 +39,9 @@ from pbits.substrate import (
     Program,
     Substrate,
 )
+
+# Voltages computed at once.
+_BATCH = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +281,9 @@ class CircuitProgram(Program):
         self._full_scale = float(np.abs(wanted).max())
         self._step = bank.step(wanted)
         self._error = float(np.abs(components - wanted).max())
-        self.rates, self._modes = np.linalg.eigh(model.A)
+        # The Cholesky root, and not the symmetric one, as this is how the draws of a seed were defined.
+        self._process = OrnsteinUhlenbeck(model.A, 1.0, model.mean, root="cholesky")
+        self.rates = self._process.rates
         self.components = read_only(components / self._full_scale)
         rc_s = cells.time_constant.value
         self.time_constant_s = None if rc_s is None else rc_s * self._full_scale
@@ -300,39 +305,16 @@ class CircuitProgram(Program):
             )
         return Law(kind="boltzmann", model=self._model, beta=beta, note=note)
 
-    def _transition(self, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Φ over a duration in units of τ, and the Cholesky factor of the noise it adds at β = 1.
-
-        The Cholesky factor, and not a root from the eigenvectors, because it is unique: eigenvectors have
-        signs that differ between libraries, and would change the samples of a seed.
-        """
-        decay = self.rates * duration
-        phi = (self._modes * np.exp(-decay)) @ self._modes.T
-        spread = (self._modes * (-np.expm1(-2 * decay) / self.rates)) @ self._modes.T
-        root = np.linalg.cholesky((spread + spread.T) / 2)
-        return phi, root.astype(np.float64, copy=False)
-
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         n, chains = self._model.n, schedule.chains
         if schedule.step_s is not None and self.time_constant_s is not None:
             duration = schedule.step_s / self.time_constant_s
         else:
             duration = 1 / float(self.rates[0])
-        phi, root = self._transition(duration)
         converter = self._converter(self._model, float(schedule.beta))
-        amplitudes = 1 / np.sqrt(schedule.betas())
-        key = streams.key(Stream.THERMAL)
-        mean = self._model.mean[:, None]
         start = np.zeros((chains, n)) if initial is None else np.broadcast_to(initial, (chains, n))
-        deviation = start.T - mean
-        noise = np.empty((n, chains))
         done = clipped = seen = 0
-        for step in schedule.observed_steps():
-            for k in range(done, int(step)):
-                normals(noise, *key, 0, k, 0)
-                deviation = phi @ deviation + amplitudes[k] * (root @ noise)
-            done = int(step)
-            states = (mean + deviation).T
+        for done, states in self._frames(schedule, duration, start, streams):
             if converter is not None:
                 states, outside = converter.read(states)
                 clipped += outside
@@ -340,6 +322,21 @@ class CircuitProgram(Program):
             if observe(done, states):
                 break
         return self._account(schedule, done, duration, initial is not None, converter, clipped / seen)
+
+    def _frames(
+        self, schedule: Schedule, duration: float, states: NDArray[np.float64], streams: Streams
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Each observed step and the voltages after it, (chains, n); a batch of steps is computed at once."""
+        observed = schedule.observed_steps()
+        amplitudes = 1 / np.sqrt(schedule.betas())
+        transition = self._process.transition(duration)
+        batch = max(1, _BATCH // states.size)
+        for first in range(0, int(observed[-1]), batch):
+            last = min(first + batch, int(observed[-1]))
+            path = transition.path(states, last - first, streams, amplitudes=amplitudes[first:last], step0=first)
+            for step in observed[(observed > first) & (observed <= last)]:
+                yield int(step), path[:, int(step) - 1 - first]
+            states = path[:, -1]
 
     def _account(
         self,

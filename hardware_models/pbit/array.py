@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hardware_models.clocked import UPDATES, ClockedProgram, Timing, as_ising
+from hardware_models.clocked import UPDATES, ClockedProgram, Timing
 from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch
 from pbits.mapping import GRID_RULES, Complete, FixedPoint, Grid, Topology
-from pbits.models import EnergyModel
+from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.substrate import Capabilities, Placement, Program, Substrate
@@ -14,10 +14,16 @@ from pbits.substrate import Capabilities, Placement, Program, Substrate
 class Array(Substrate):
     """p-bits s_i = sgn(tanh(βI_i) − r), I_i = Σ_j J_ij s_j + h_i, r uniform on (−1, 1).
 
+    An ideal array, of any wiring, with exact numbers and no mismatch, also holds a `PolynomialModel`, whose p-bits
+    have the input I_i = Σ_{t∋i} w_t Π_{j∈t, j≠i} s_j, and a `CategoricalModel`, whose p-dits draw a category a with
+    probability ∝ exp(−βΔ_a). Without a clock it is no hardware, and anneals by the Metropolis rule where that is
+    asked for.
+
     Parameters
     ----------
     update : {"chromatic", "sequential", "random", "synchronous"}
-        In which order p-bits move. All but "synchronous" sample the Boltzmann law of the couplings held.
+        In which order p-bits move. All but "synchronous", which is for an `IsingModel`, sample the Boltzmann law of
+        what is held.
     topology : Topology, optional
         Wiring; unrestricted when absent.
     number : FixedPoint, optional
@@ -72,12 +78,20 @@ class Array(Substrate):
         if offset_sigma_d2d:
             effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
         self._effects = tuple(effects)
-        self.capabilities = Capabilities(domains=frozenset({"spin"}), topology=topology, stores_beta=number is not None)
+        ideal = topology is None and not effects and update != "synchronous"
+        clockless = Figure.of(phase_s).value is None
+        self.capabilities = Capabilities(
+            domains=frozenset({"spin", "category"} if ideal else {"spin"}),
+            models=(IsingModel, PolynomialModel, CategoricalModel) if ideal else (IsingModel,),
+            topology=topology,
+            stores_beta=number is not None,
+            rules=frozenset({"heat-bath", "metropolis"} if ideal and clockless else {"heat-bath"}),
+        )
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         topology = self.capabilities.topology
         return ClockedProgram(
-            as_ising(model),
+            model,
             placement,
             update=self._update,
             timing=self._timing,

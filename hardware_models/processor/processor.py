@@ -377,7 +377,6 @@ class Processor(Substrate):
         notes = {
             "kind": self._kind,
             "tdp_w": self._tdp_w,
-            "emulated_in": "float64",
             "timed_as": "float32",
             "not_charged": list(NOT_CHARGED),
         }
@@ -428,13 +427,13 @@ class GibbsProgram(Program):
         tally = heat_bath(self.realised, self._scan, schedule, streams, initial, observe, self._clamp)
         n, chains = self._model.n, schedule.chains
         clamped = np.array(sorted(self._clamp), dtype=np.int64)
-        classes = self._scan.without(clamped).phases or []
+        classes = self._scan.without(clamped).sizes
         free = n - len(clamped)
         neighbours = int(np.delete(self._model.degrees, clamped).sum())
         frames = schedule.frames(tally.steps)
         weights = tally.steps * chains * neighbours
         flops = 2 * weights + (DECISION_FLOPS + RNG_FLOPS) * tally.updates
-        spins_moved = sum(n - len(group) for group in classes) + free
+        spins_moved = sum(n - int(size) for size in classes) + free
         read_out = frames * n * chains
         weights_moved = tally.steps * WEIGHT_BYTES * neighbours
         moved = weights_moved + tally.steps * chains * spins_moved + read_out
@@ -461,7 +460,7 @@ class GibbsProgram(Program):
             "flop": flops,
             "byte": moved,
         }
-        notes = {"algorithm": "chromatic Gibbs", "kernel": tally.layout, "phases_per_sweep": len(classes)}
+        notes = {"algorithm": "chromatic Gibbs", "phases_per_sweep": len(classes)}
         return _execution(counts, tiers, self._notes | notes)
 
     def _published_tier(self, updates: int, phases: int, colours: int) -> Tier:

@@ -1,14 +1,13 @@
-"""Chains split into blocks, one thread a block. Counters name chains absolutely, so blocking changes nothing."""
+"""Chains split into blocks, one thread a block."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
-BLOCK = 64
 
 
 def threads() -> int:
@@ -21,11 +20,9 @@ def threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def chain_blocks(chains: int, workers: int = 1) -> Iterator[slice]:
-    """Slices of at most BLOCK chains, enough for all workers; each starts at a multiple of 4, as Philox wants."""
-    size = min(BLOCK, 4 * -(-chains // (4 * workers)))
-    for start in range(0, chains, size):
-        yield slice(start, min(start + size, chains))
+def chain_blocks(chains: int, size: int) -> list[slice]:
+    """Slices of `size` chains, the last one shorter; the size is the layout's and not the host's."""
+    return [slice(start, min(start + size, chains)) for start in range(0, chains, size)]
 
 
 class Pool:

@@ -2,6 +2,7 @@
 
 from pbits.mapping.colouring import colour_classes
 from pbits.mapping.embedding import Embedding, clique_embedding
+from pbits.mapping.lattices import lattice_shape
 from pbits.mapping.quantise import FixedPoint, Rounding
 from pbits.mapping.topology import GRID_RULES, Complete, Grid, Topology
 
@@ -15,4 +16,5 @@ __all__ = [
     "Topology",
     "clique_embedding",
     "colour_classes",
+    "lattice_shape",
 ]

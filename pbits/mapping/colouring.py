@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+from weakref import WeakKeyDictionary
+
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from pbits.models import IsingModel
+from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models.base import read_only
 
 
-def colour_classes(model: IsingModel) -> list[NDArray[np.int64]]:
-    """A proper colouring of the coupling graph, as lists of sites per colour, largest class first.
+def colour_classes(model: EnergyModel) -> list[NDArray[np.int64]]:
+    """A proper colouring of the interaction graph, as lists of sites per colour, largest class first.
 
     Bipartite graphs (grids, trees, even cycles) get two colours by breadth-first search; other graphs a greedy
-    colouring in order of falling degree, which uses at most the largest degree + 1 colours. Isolated sites join
-    the first class.
+    colouring in order of falling degree, which uses at most the largest degree + 1 colours. Both take linear time.
+
+    Parameters
+    ----------
+    model : IsingModel, CategoricalModel or PolynomialModel
+
+    Raises
+    ------
+    TypeError
+        For a model of another kind.
 
     Examples
     --------
@@ -21,36 +35,48 @@ def colour_classes(model: IsingModel) -> list[NDArray[np.int64]]:
     >>> ring = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], 1.0)
     >>> [colour.tolist() for colour in colour_classes(ring)]
     [[0, 2], [1, 3]]
+    >>> [colour.tolist() for colour in colour_classes(pbits.PolynomialModel(4, {(0, 1, 2): 1.0, (2, 3): 1.0}))]
+    [[0, 3], [1], [2]]
     """
-    colour = _two_colours(model)
-    if colour is None:
-        colour = _greedy(model)
-    classes = [np.flatnonzero(colour == c) for c in range(int(colour.max()) + 1)]
-    return sorted(classes, key=lambda sites: (-len(sites), int(sites[0])))
+    if model not in _known:
+        _known[model] = _colour(model)
+    return list(_known[model])
 
 
-def _two_colours(model: IsingModel) -> NDArray[np.int64] | None:
-    indptr, indices = model.csr.indptr, model.csr.indices
-    colour = np.full(model.n, -1, dtype=np.int64)
-    for root in range(model.n):
-        if colour[root] >= 0:
-            continue
-        colour[root] = 0
-        queue = [root]
-        for site in queue:
-            neighbours = indices[indptr[site] : indptr[site + 1]]
-            if (colour[neighbours] == colour[site]).any():
-                return None
-            new = neighbours[colour[neighbours] < 0]
-            colour[new] = 1 - colour[site]
-            queue.extend(new.tolist())
-    return colour
+# Models never change, and runs of one model share its colours.
+_known: WeakKeyDictionary[EnergyModel, list[NDArray[np.int64]]] = WeakKeyDictionary()
 
 
-def _greedy(model: IsingModel) -> NDArray[np.int64]:
-    indptr, indices = model.csr.indptr, model.csr.indices
-    colour = np.full(model.n, -1, dtype=np.int64)
-    for site in np.argsort(-model.degrees, kind="stable"):
-        taken = set(colour[indices[indptr[site] : indptr[site + 1]]].tolist())
-        colour[site] = next(c for c in range(len(taken) + 1) if c not in taken)
-    return colour
+def _colour(model: EnergyModel) -> list[NDArray[np.int64]]:
+    from pbits.kernels import graph  # here, since it loads the compiler
+
+    indptr, indices = interaction_graph(model)
+    colour = graph.two_colours(indptr, indices)
+    if not len(colour):
+        degrees = np.diff(indptr)
+        rising, _ = graph.sorted_by(degrees.max() - degrees, int(degrees.max()) + 1)
+        colour = graph.greedy_colours(indptr, indices, rising)
+    sites, ends = graph.sorted_by(colour, int(colour.max()) + 1)
+    read_only(sites)
+    classes = [sites[begin:end] for begin, end in itertools.pairwise(ends.tolist())]
+    return sorted(classes, key=lambda members: (-len(members), int(members[0])))
+
+
+def interaction_graph(model: EnergyModel) -> tuple[NDArray, NDArray]:
+    """Which sites an update of each site looks at, as CSR rows without weights: (indptr, indices).
+
+    Two sites see one another when a coupling, a table or a term holds both.
+    """
+    if isinstance(model, IsingModel):
+        return model.csr.indptr, model.csr.indices
+    if isinstance(model, CategoricalModel):
+        members, starts = model.pairs.ravel(), 2 * np.arange(len(model.pairs) + 1)
+    elif isinstance(model, PolynomialModel):
+        members, starts = model.sites, model.starts
+    else:
+        raise TypeError(f"a {type(model).__name__} has no interaction graph to colour")
+    groups = sp.csr_array((np.ones(len(members), dtype=bool), members, starts), shape=(len(starts) - 1, model.n))
+    seen: Any = groups.T @ groups
+    seen.setdiag(False)
+    seen.eliminate_zeros()
+    return seen.indptr, seen.indices

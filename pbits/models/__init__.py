@@ -5,6 +5,7 @@ from pbits.models.categorical import CategoricalModel
 from pbits.models.gaussian import GaussianModel
 from pbits.models.ising import IsingModel
 from pbits.models.polynomial import PolynomialModel
+from pbits.models.potential import PotentialModel, QuarticModel
 
 __all__ = [
     "CategoricalModel",
@@ -14,4 +15,6 @@ __all__ = [
     "GaussianModel",
     "IsingModel",
     "PolynomialModel",
+    "PotentialModel",
+    "QuarticModel",
 ]

@@ -61,10 +61,14 @@ class EnergyModel(ABC):
     def fingerprint(self) -> str:
         """SHA-256 of the model: two models with one fingerprint have one E(s)."""
         digest = hashlib.sha256(type(self).__name__.encode())
-        for name, array in sorted(self.arrays().items()):
+        for name, array in sorted(self._identity().items()):
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
+
+    def _identity(self) -> Mapping[str, NDArray]:
+        """Arrays that tell two models apart."""
+        return self.arrays()
 
     def values(self, site: int) -> NDArray:
         """The values one site can take, in the order in which exact laws list them."""
@@ -102,9 +106,10 @@ def real_array(values: Any, name: str, what: str = "entries") -> NDArray[np.floa
 
 def check_finite(array: NDArray, name: str, places: NDArray | None = None) -> None:
     """Refuse an entry that is NaN, infinite or above `MAX_MAGNITUDE`; `places` holds the indices of a sparse one."""
-    wrong = ~(np.abs(array) <= MAX_MAGNITUDE)
-    if not wrong.any():
+    # The extremes first: they need no memory beside the array, and a NaN among the entries becomes one of them.
+    if not array.size or (array.min() >= -MAX_MAGNITUDE and array.max() <= MAX_MAGNITUDE):
         return
+    wrong = ~(np.abs(array) <= MAX_MAGNITUDE)
     found = np.argwhere(wrong)[0]
     value = array[tuple(found)]
     index = found if places is None else places[found[0]]
@@ -145,13 +150,19 @@ def is_symmetric(gap: float, largest: float) -> bool:
     return gap <= _ROUNDING * largest
 
 
-def site_pairs(pairs: ArrayLike, name: str) -> NDArray[np.int64]:
-    """Pairs of whole numbers, shape (m, 2), neither truncated nor reshaped; (0, 2) of no pairs."""
-    given = real_array(pairs, name, "sites")
+def site_pairs(pairs: ArrayLike, name: str) -> NDArray[np.integer]:
+    """Pairs of whole numbers, shape (m, 2), neither truncated nor reshaped; (0, 2) of no pairs.
+
+    An array of integers is handed back as it is.
+    """
+    whole = isinstance(pairs, np.ndarray) and pairs.dtype.kind in "iu"
+    given: NDArray = np.asarray(pairs) if whole else real_array(pairs, name, "sites")
     if not given.size:
         return np.zeros((0, 2), dtype=np.int64)
     if given.ndim != 2 or given.shape[1] != 2:
         raise ValueError(f"{name} has shape {given.shape}; expected (m, 2), one row per pair")
+    if whole:
+        return given
     check_finite(given, name)
     if (given != np.floor(given)).any():
         row = given[(given != np.floor(given)).any(axis=1)][0]

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+# Spins held at once as floats while energies are computed.
+_NUMBERS = 1 << 20
+
+
 class IsingModel(EnergyModel):
     """E(s) = offset − ½ sᵀJs − hᵀs over spins s ∈ {−1, +1}ⁿ.
 
@@ -88,6 +92,10 @@ class IsingModel(EnergyModel):
             csr.eliminate_zeros()
             csr.sort_indices()
             dense = None if dense is None else (dense + dense.T) / 2
+        self._take(csr, dense, h, offset)
+
+    def _take(self, csr: Any, dense: NDArray[np.float64] | None, h: ArrayLike | None, offset: float) -> None:
+        """Own couplings that are known to be right."""
         for array in (csr.data, csr.indices, csr.indptr):
             read_only(array)
         self.n = csr.shape[0]
@@ -118,14 +126,26 @@ class IsingModel(EnergyModel):
     def energy(self, states: ArrayLike) -> NDArray[np.float64]:
         """E(s) = offset − ½ sᵀJs − hᵀs of spins of shape (..., n); the result has shape (...)."""
         spins = site_states(states, self.n)
-        if not (np.abs(spins) == 1).all():
-            raise ValueError("spins must be −1 or +1; turn bits x into spins with 2*x − 1")
-        flat = spins.reshape(-1, self.n).T.astype(np.float64)
-        pair = np.einsum("ik,ik->k", flat, self.csr @ flat)
-        return (self.offset - 0.5 * pair - self.h @ flat).reshape(spins.shape[:-1])
+        rows = spins.reshape(-1, self.n)
+        energies = np.empty(len(rows))
+        width = max(1, _NUMBERS // self.n)
+        for begin in range(0, len(rows), width):
+            block = rows[begin : begin + width].T
+            if not ((block == 1) | (block == -1)).all():
+                raise ValueError("spins must be −1 or +1; turn bits x into spins with 2*x − 1")
+            flat = block.astype(np.float64)
+            pair = np.einsum("ik,ik->k", flat, self.csr @ flat)
+            energies[begin : begin + width] = self.offset - 0.5 * pair - self.h @ flat
+        return energies.reshape(spins.shape[:-1])
 
     def values(self, site: int) -> NDArray[np.int8]:
         return np.array([-1, 1], dtype=np.int8)
+
+    def _identity(self) -> dict[str, NDArray]:
+        csr = self.csr
+        index = _index_type(self.n, csr.nnz)
+        places = {name: getattr(csr, name).astype(index, copy=False) for name in ("indptr", "indices")}
+        return places | {"couplings": csr.data, "h": self.h, "offset": np.array(self.offset)}
 
     def arrays(self) -> dict[str, NDArray]:
         i, j, w = self.edges()
@@ -174,21 +194,28 @@ class IsingModel(EnergyModel):
             raise ValueError(
                 f"weights has shape {coupling.shape}; expected ({len(pairs)},), one per edge, or one number"
             )
-        coupling = np.broadcast_to(coupling, (len(pairs),))
         if n < 1:
             raise ValueError(f"n is {n}; a model needs at least one site")
-        outside = (pairs < 0) | (pairs >= n)
-        if outside.any():
+        if len(pairs) and (pairs.min() < 0 or pairs.max() >= n):
+            outside = (pairs < 0) | (pairs >= n)
             bad = tuple(pairs[outside.any(axis=1)][0].tolist())
             raise ValueError(f"edge {bad} names a site outside 0 to {n - 1}")
         loops = pairs[:, 0] == pairs[:, 1]
         if loops.any():
             site = int(pairs[loops][0, 0])
             raise ValueError(f"edge ({site}, {site}) couples a site to itself; s² = 1, so add its weight to the offset")
-        rows = np.concatenate([pairs[:, 0], pairs[:, 1]])
-        cols = np.concatenate([pairs[:, 1], pairs[:, 0]])
-        J = sp.coo_array((np.concatenate([coupling, coupling]), (rows, cols)), shape=(n, n))
-        return cls(J, fields, offset)
+        check_finite(coupling, "weights")
+        index = _index_type(n, 2 * len(pairs))
+        ends = (pairs[:, 0].astype(index), pairs[:, 1].astype(index))
+        # One order and its mirror image, added: symmetric to the last digit, so nothing is left to check.
+        half = sp.coo_array((np.broadcast_to(coupling, (len(pairs),)), ends), shape=(n, n)).tocsr()
+        del ends, loops
+        csr: Any = sp.csr_array(half + half.T.tocsr())
+        del half
+        csr.eliminate_zeros()
+        model = cls.__new__(cls)
+        model._take(csr, None, fields, offset)
+        return model
 
     @classmethod
     def from_qubo(cls, Q: ArrayLike | sp.sparray | Mapping[tuple[int, int], float], offset: float = 0.0) -> IsingModel:
@@ -301,6 +328,10 @@ def _bit_pair(key: tuple[int, int]) -> tuple[int, int]:
     if min(i, j) < 0:
         raise ValueError(f"Q[{i}, {j}] names a negative site; sites are numbered from 0")
     return i, j
+
+
+def _index_type(n: int, entries: int) -> type[np.int32] | type[np.int64]:
+    return np.int32 if max(n, entries) <= np.iinfo(np.int32).max else np.int64
 
 
 def _check_couplings(csr: Any) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pbits
-from hardware_models.clocked import UPDATES, Timing, scan_of
+from hardware_models.clocked import UPDATES, Timing, scan_of, weights_per_update
 from hardware_models.gibbs import Array as Gibbs
 from hardware_models.pbit import Array
 from pbits.mapping import Complete, FixedPoint, Grid
@@ -96,6 +96,26 @@ def test_a_model_that_is_clamped_whole_makes_no_update():
     assert_times(run, programming=2e-3, sweeping=13 * 3 * 7 * 3e-9, read_out=5 * 7 * 5e-6)
 
 
+MANY_BODY = pbits.PolynomialModel(4, {(0,): 0.3, (0, 1, 2): 1.0, (2, 3): -0.5})
+P_DITS = pbits.CategoricalModel([3, 2, 4], pairwise={(0, 1): np.ones((3, 2)), (1, 2): np.eye(2, 4)})
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [
+        # Site by site: a coupling per neighbour; a term with another site; a row as long as the site has categories.
+        (PAW, [3, 2, 2, 1]),
+        (MANY_BODY, [1, 1, 2, 1]),
+        (P_DITS, [3, 2 + 2, 4]),
+    ],
+    ids=["couplings", "terms", "tables"],
+)
+def test_an_update_reads_the_weights_it_needs(model, weights):
+    assert weights_per_update(model).tolist() == weights
+    _, counts, _, _ = account(Array(**TIMES), model, SAMPLING, clamp={1: 1})
+    assert counts["weight_read"] == 13 * 7 * (sum(weights) - weights[1])
+
+
 def test_a_grid_has_two_phases_whatever_the_model():
     lone = pbits.IsingModel.from_edges(4, [], [], [0.1] * 4)
     run, _, _, notes = account(Gibbs(rules="G4", rows=2, columns=2, **TIMES), lone, SAMPLING)
@@ -183,18 +203,19 @@ def test_times_that_cannot_be_are_refused(name, seconds):
 
 def test_every_discipline_moves_every_site_once_a_sweep():
     for update in ("sequential", "chromatic", "synchronous"):
-        phases = scan_of(update, PAW).phases
-        assert len(phases) == PHASES[update]
-        assert sorted(np.concatenate(phases).tolist()) == [0, 1, 2, 3]
-    assert scan_of("random", PAW).phases is None
+        scan = scan_of(update, PAW)
+        assert len(scan.sizes) == PHASES[update]
+        assert sorted(scan.sites.tolist()) == [0, 1, 2, 3]
+        assert scan.independent == (update != "synchronous")
+    assert scan_of("random", PAW).ends is None
 
 
 def test_a_colour_class_holds_no_neighbours():
     grid = Grid.named("G12", 12, 12)
     model = pbits.IsingModel.from_edges(144, grid.edges(), 1.0)
     colours = np.empty(144, dtype=int)
-    for colour, sites in enumerate(scan_of("chromatic", model).phases):
-        colours[sites] = colour
+    scan = scan_of("chromatic", model)
+    colours[scan.sites] = np.repeat(np.arange(len(scan.sizes)), scan.sizes)
     i, j, _ = model.edges()
     assert (colours[i] != colours[j]).all()
 

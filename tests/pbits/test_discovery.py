@@ -34,7 +34,7 @@ class Telegraph(Substrate):
 class TelegraphProgram(Program):
     def __init__(self, model, placement, persistence):
         self.model, self.clamp = model, placement.clamp
-        self.scan = Scan(phases=list(np.arange(model.n)[:, None]), persistence=persistence)
+        self.scan = Scan.sequential(model.n, persistence=persistence)
 
     def realised(self, beta):
         return self.model

@@ -49,7 +49,7 @@ def test_errors_survive_json():
 def test_few_states_scatter_and_are_allowed_to():
     # An exact sampler of one spin: 1.5 times the floor alone would call one run of four unfaithful.
     lone, schedule = pbits.IsingModel([[0.0]], h=[0.2]), pbits.Schedule(n_samples=300, chains=8)
-    runs = [pbits.run(lone, pbit.Array(), schedule, seed=seed) for seed in range(40)]
+    runs = [pbits.run(lone, pbit.Array(), schedule, seed=seed, layout="counter") for seed in range(40)]
     judged = [one.errors.faithful for one in runs if one.errors.converged]
     assert all(judged)
     assert any(one.errors.total > 1.5 * one.errors.floor for one in runs)
@@ -65,7 +65,7 @@ def test_a_run_says_whether_it_converged(tmp_path):
     assert long.errors.converged
     assert long.errors.faithful is True
     stiff = pbits.IsingModel([[0, 4.0], [4.0, 0]])
-    stuck = pbits.run(stiff, machine, pbits.Schedule(n_samples=60, n_warmup=0, chains=4), seed=1)
+    stuck = pbits.run(stiff, machine, pbits.Schedule(n_samples=60, n_warmup=0, chains=4), seed=1, layout="counter")
     assert not pbits.diagnose(stuck).converged
     assert stuck.errors.faithful is None
     assert pbits.Run.load(stuck.save(tmp_path / "stuck")).errors == stuck.errors

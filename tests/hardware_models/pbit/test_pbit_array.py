@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 import pbits
 from hardware_models.pbit import Array, from_spec
@@ -82,6 +83,56 @@ def test_a_clamped_chain_follows_the_conditional_law():
     assert ((counts - expected) ** 2 / expected).sum() < 40
 
 
+# Models of more than pairs of spins
+
+P_DITS = pbits.CategoricalModel(
+    [3, 2, 4],
+    [[0.1, -0.4, 0.3], [0.0, 0.5], [0.2, 0.0, -0.2, 0.1]],
+    {(0, 1): [[0.5, -0.2], [0.1, 0.7], [-0.6, 0.0]], (1, 2): np.eye(2, 4), (0, 2): -0.7 * np.eye(3, 4)},
+)
+MANY_BODY = pbits.PolynomialModel(4, {(0, 1, 2): 0.8, (0, 3): -0.5, (1, 2, 3): 0.4, (2,): 0.3})
+
+
+@pytest.mark.parametrize("clamp", [None, {1: 1}], ids=["free", "clamped"])
+@pytest.mark.parametrize("update", ["sequential", "random", "chromatic"])
+@pytest.mark.parametrize("model", [P_DITS, MANY_BODY], ids=["p-dits", "many-body"])
+def test_p_dits_and_many_body_inputs_have_the_boltzmann_law(model, update, clamp):
+    machine = Array(update=update)
+    schedule = pbits.Schedule(n_samples=1, n_warmup=40, chains=20_000)
+    run = pbits.run(model, machine, schedule, seed=6, clamp=clamp)
+    assert program(machine, model).law(1.0).kind == "boltzmann"
+    law = pbits.exact(model, clamp=clamp)
+    counts = np.bincount(law.index(run.states[:, 0]), minlength=len(law.probabilities))
+    # False alarm of each of these twelve: 10^-4.
+    assert chisquare(counts, 20_000 * law.probabilities).pvalue > 1e-4
+    np.testing.assert_allclose(run.energies, model.energy(run.states), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [P_DITS, MANY_BODY], ids=["p-dits", "many-body"])
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Array(update="synchronous"),
+        Array(topology=Complete(9)),
+        Array(number=FixedPoint(fraction_bits=4)),
+        Array(offset_sigma_d2d=0.1),
+    ],
+    ids=["synchronous", "wired", "rounded", "mismatched"],
+)
+def test_only_an_ideal_array_holds_more_than_pairs_of_spins(machine, model):
+    (reason,) = machine.limits(model)
+    assert "categor" in reason or "PolynomialModel" in reason
+
+
+def test_metropolis_is_for_arrays_that_are_no_hardware():
+    anneal = pbits.Schedule.anneal(sweeps=200, chains=4, beta_stop=5.0, rule="metropolis")
+    assert Array().limits(RING, anneal) == []
+    best = pbits.run(MANY_BODY, Array(), anneal, seed=1).best_energy
+    assert best == pytest.approx(pbits.exact(MANY_BODY).energies.min())
+    for hardware in (Array(phase_s=1e-9), Array(topology=Complete(9)), Array(update="synchronous")):
+        assert "metropolis" in hardware.limits(RING, anneal)[0]
+
+
 # Fixed point
 
 
@@ -128,7 +179,7 @@ def test_saturation_is_in_the_record():
 
 def test_the_energies_of_a_run_are_those_of_the_model_as_posed():
     run = pbits.run(TRIANGLE, Array(number=FixedPoint(fraction_bits=0)), SCHEDULE, seed=1)
-    np.testing.assert_allclose(run.energies, TRIANGLE.energy(run.states))
+    np.testing.assert_allclose(run.energies, TRIANGLE.energy(run.states), rtol=1e-12, atol=1e-12)
     assert run.realised.fingerprint() != TRIANGLE.fingerprint()
 
 

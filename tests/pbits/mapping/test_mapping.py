@@ -1,5 +1,6 @@
 """Colouring, fixed point, embedding: what they promise, on random models."""
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,47 @@ def test_colour_classes_are_a_proper_partition(n, density, seed):
     for sites in classes:
         assert not J[np.ix_(sites, sites)].any()
     assert len(classes) <= model.degrees.max() + 1
+
+
+@given(n=st.integers(2, 20), terms=st.integers(0, 12), order=st.integers(1, 5), seed=st.integers(0, 100))
+def test_no_two_sites_of_a_class_share_a_term_or_a_table(n, terms, order, seed):
+    rng = np.random.default_rng(seed)
+    groups = [tuple(rng.permutation(n)[: min(n, order)].tolist()) for _ in range(terms)]
+    tables = {(i, j): np.eye(3) for i, j in {tuple(sorted(group[:2])) for group in groups if len(group) > 1}}
+    for model, coupled in (
+        (pbits.PolynomialModel(n, dict.fromkeys(map(tuple, map(sorted, groups)), 1.0)), groups),
+        (pbits.CategoricalModel([3] * n, pairwise=tables), list(tables)),
+    ):
+        classes = colour_classes(model)
+        assert sorted(np.concatenate(classes).tolist()) == list(range(n))
+        colour = np.empty(n, dtype=int)
+        for number, sites in enumerate(classes):
+            colour[sites] = number
+        assert all(len(set(colour[list(group)])) == len(group) for group in coupled)
+
+
+def test_a_model_without_a_graph_is_not_coloured():
+    with pytest.raises(TypeError, match="GaussianModel has no interaction graph"):
+        colour_classes(pbits.GaussianModel([[1.0]]))
+
+
+def test_the_plain_colourings_are_reproduced():
+    # Breadth-first search by the lowest site, or greedy by falling degree, as networkx colours.
+    for seed in range(20):
+        model = random_model(15, 0.2, seed)
+        graph = nx.Graph(list(zip(*(ends.tolist() for ends in model.edges()[:2]))))
+        graph.add_nodes_from(range(15))
+        order = np.argsort(-model.degrees, kind="stable").tolist()
+        if nx.is_bipartite(graph):
+            colour = dict.fromkeys(range(15), 0)
+            for part in nx.connected_components(graph):
+                depth = nx.single_source_shortest_path_length(graph, min(part))
+                colour |= {site: far % 2 for site, far in depth.items()}
+        else:
+            colour = nx.greedy_color(graph, strategy=lambda *_, order=order: order)
+        expected = [[s for s in range(15) if colour[s] == c] for c in range(max(colour.values()) + 1)]
+        expected.sort(key=lambda sites: (-len(sites), sites[0]))
+        assert [sites.tolist() for sites in colour_classes(model)] == expected
 
 
 def test_grids_get_two_colours_of_half_the_cells():

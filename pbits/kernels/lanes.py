@@ -1,0 +1,366 @@
+"""Many chains of any Ising model side by side: chain = lane of a vector, one bit a spin.
+
+Chains go 16 to a vector. Bit k of ``spins[v, i]`` is spin i of chain 16v + k, 1 for up, so that a sum over neighbours
+adds 2J_ij under a mask, starting from h_i − Σ_j J_ij. All sums are float32.
+
+A spin flips where u·(a + exp(x)) < b, with x = 2βg·s·I of its present value s and u uniform in (0, 1):
+
+- heat bath: a = 1 and b = 1 − ρ, the probability (1 − ρ) σ(−x) of a cell of persistence ρ;
+- Metropolis: a = 0 and b = 1, the probability min(1, exp(−x)).
+
+u is (w + ½)/2³² of a 32-bit word w, in float32, so that it has 24 digits however small it is. The probability of a
+flip, given the float32 sum I, is wrong by less than 6e-6 of itself and by less than 2⁻³² altogether.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from pbits.kernels.jit import inlined, kernel
+from pbits.kernels.simd import (
+    Vector,
+    as_f32,
+    as_i32,
+    as_u32,
+    bits_of,
+    f32x16,
+    fma,
+    load_f32,
+    mask16,
+    mask_of,
+    select,
+    shl,
+    splat_f32,
+    splatted,
+    store_f32,
+    to_f32,
+)
+from pbits.kernels.xoshiro import load_stream, next_words, store_stream
+
+LANES = 16
+LOG2_E = 1.4426950408889634
+
+# Adding it leaves the nearest whole number in the low bits of a float32.
+_ROUNDER = 1.5 * 2.0**23
+_LIMIT = 125.0
+# 2^r on |r| ≤ ½, to 7.5e-8 of itself (minimax, by Lawson's iteration).
+_P0, _P1, _P2, _P3, _P4, _P5 = (
+    1.0000000716546553,
+    0.693146967063863,
+    0.24022119723934124,
+    0.05550713274962124,
+    0.009675541330669382,
+    0.0013276471519140568,
+)
+_0, _1, _2, _3 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+
+
+class Couplings(NamedTuple):
+    """What chains are swept with.
+
+    Attributes
+    ----------
+    indptr, indices : unsigned
+        CSR rows; unsigned, since they index nothing from behind.
+    twice : float32
+        2 g_i J_ij at row i, column j.
+    base : (n,) float32
+        g_i (h_i − Σ_j J_ij).
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    twice: np.ndarray
+    base: np.ndarray
+
+
+class Chains(NamedTuple):
+    """The state of a block of chains.
+
+    Attributes
+    ----------
+    spins : (vectors, n) uint16
+    streams : (vectors, 4, 8) uint64
+        A generator each.
+    count : int
+        How many chains; the lanes above are idle, and not counted.
+    """
+
+    spins: np.ndarray
+    streams: np.ndarray
+    count: int
+
+
+class Order(NamedTuple):
+    """In which order sites move.
+
+    Attributes
+    ----------
+    sites : (m,) uint64
+    ends : (phases + 1,) uint64
+        Phase p moves ``sites[ends[p]:ends[p + 1]]``.
+    together : bool
+        Whether the sites of a phase see the state before it, and not one another's flips.
+    """
+
+    sites: np.ndarray
+    ends: np.ndarray
+    together: bool
+
+
+f64x16 = Vector("f64x16", ir.DoubleType(), LANES)
+
+
+@intrinsic
+def _splat_f64(typingctx, value):
+    """All lanes the same float64."""
+    return f64x16(types.float64), lambda _, builder, __, args: splatted(builder, args[0], f64x16.llvm)
+
+
+@intrinsic
+def _lane_of_f64(typingctx, sums, lane):
+    """One lane."""
+    return types.float64(f64x16, types.int32), lambda _, builder, __, args: builder.extract_element(*args)
+
+
+@intrinsic
+def _add_where(typingctx, sums, bits, value):
+    """The sums, with `value` added in the lanes that are set in 16 bits."""
+    if sums not in (f32x16, f64x16):
+        return None
+    number = types.float32 if sums is f32x16 else types.float64
+
+    def codegen(context, builder, sig, args):
+        lanes = builder.bitcast(args[1], mask16.llvm)
+        return builder.select(lanes, builder.fadd(args[0], splatted(builder, args[2], sums.llvm)), args[0])
+
+    return sums(sums, types.uint16, number), codegen
+
+
+@intrinsic
+def _ones(typingctx, bits):
+    """How many bits are set."""
+    return types.uint64(types.uint64), lambda _, builder, __, args: builder.ctpop(args[0])
+
+
+@inlined
+def exp2(y):
+    """2^y, to 3e-7 of itself; y beyond ±125 counts as that."""
+    low, high = splat_f32(-_LIMIT), splat_f32(_LIMIT)
+    y = select(y < low, low, y)
+    y = select(y > high, high, y)
+    shifted = y + splat_f32(_ROUNDER)
+    r = y - (shifted - splat_f32(_ROUNDER))
+    power = fma(r, splat_f32(_P5), splat_f32(_P4))
+    power = fma(r, power, splat_f32(_P3))
+    power = fma(r, power, splat_f32(_P2))
+    power = fma(r, power, splat_f32(_P1))
+    power = fma(r, power, splat_f32(_P0))
+    # The exponent of 2^r, raised by the whole number.
+    return as_f32(as_i32(power) + shl(as_i32(shifted), 23))
+
+
+@inlined
+def flips(words, y, a, b):
+    """The decisions of 16 lanes; y = x·log₂e, and b comes times 2³²."""
+    u = to_f32(as_u32(words)) + splat_f32(0.5)
+    return u * (exp2(y) + a) < b
+
+
+@inlined
+def _sum_up(sums, couplings, spins, site):
+    """Fill `sums` (lanes,) with the fields of a site, each in the order of its row."""
+    indices, twice = couplings.indices, couplings.twice
+    first, last = couplings.indptr[site], couplings.indptr[site + _1]
+    base = splat_f32(couplings.base[site])
+    if len(spins) == 4:
+        # The additions of one vector wait for one another; those of four do not.
+        f0 = f1 = f2 = f3 = base
+        for edge in range(first, last):
+            other = indices[edge]
+            f0 = _add_where(f0, spins[_0, other], twice[edge])
+            f1 = _add_where(f1, spins[_1, other], twice[edge])
+            f2 = _add_where(f2, spins[_2, other], twice[edge])
+            f3 = _add_where(f3, spins[_3, other], twice[edge])
+        store_f32(sums, 0, f0)
+        store_f32(sums, 16, f1)
+        store_f32(sums, 32, f2)
+        store_f32(sums, 48, f3)
+        return
+    for v in range(np.uint64(len(spins))):
+        field = base
+        for edge in range(first, last):
+            field = _add_where(field, spins[v, indices[edge]], twice[edge])
+        store_f32(sums, v * np.uint64(LANES), field)
+
+
+@kernel
+def sweep_once(couplings, order, chains, scales, active, sums, pending, a, b):
+    """One sweep; returns the spins that changed.
+
+    Parameters
+    ----------
+    couplings : Couplings
+    order : Order
+    chains : Chains
+        Changed in place.
+    scales : (lanes,) float32
+        2β·log₂e of each lane.
+    active : (vectors,) uint64
+        The lanes that are chains.
+    sums : (lanes,) float32
+        Work space.
+    pending : (vectors, widest phase) uint16
+        Work space; as wide as that where sites of a phase move together only.
+    a, b : float
+        The rule, see above.
+    """
+    spins, sites, ends = chains.spins, order.sites, order.ends
+    vectors = np.uint64(len(spins))
+    offset = splat_f32(a)
+    bound = splat_f32(b * 2.0**32)
+    toggles = np.uint64(0)
+    for phase in range(np.uint64(len(ends)) - _1):
+        start, stop = ends[phase], ends[phase + _1]
+        for place in range(start, stop):
+            site = sites[place]
+            _sum_up(sums, couplings, spins, site)
+            for v in range(vectors):
+                field = load_f32(sums, v * np.uint64(LANES))
+                own = spins[v, site]
+                words, state = next_words(load_stream(chains.streams, v))
+                store_stream(chains.streams, v, state)
+                y = select(mask_of(own), field, -field) * load_f32(scales, v * np.uint64(LANES))
+                changed = bits_of(flips(words, y, offset, bound))
+                toggles += _ones(changed & active[v])
+                if order.together:
+                    pending[v, place - start] = changed
+                else:
+                    spins[v, site] = own ^ np.uint16(changed)
+        if order.together:
+            for place in range(start, stop):
+                for v in range(vectors):
+                    spins[v, sites[place]] ^= pending[v, place - start]
+    return np.int64(toggles)
+
+
+@kernel
+def energies_of(out, posed, spins):
+    """Fill `out` (lanes,) with the energies: all spins up, plus 2J of each broken pair, plus 2h of each down spin."""
+    for v in range(np.uint64(len(spins))):
+        sums = _splat_f64(posed.all_up)
+        for site in range(np.uint64(len(posed.h))):
+            own = spins[v, site]
+            sums = _add_where(sums, ~own, 2.0 * posed.h[site])
+            for edge in range(posed.upper[site], posed.indptr[site + _1]):
+                sums = _add_where(sums, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
+        for lane in range(LANES):
+            out[v * np.uint64(LANES) + np.uint64(lane)] = _lane_of_f64(sums, np.int32(lane))
+
+
+@kernel
+def _unpack(out, spins, chain):
+    """Write the spins of one chain as −1 and +1."""
+    row = spins[chain // LANES]
+    lane = np.uint16(chain % LANES)
+    for site in range(len(out)):
+        out[site] = np.int8((row[site] >> lane) & np.uint16(1)) * np.int8(2) - np.int8(1)
+
+
+@kernel
+def pack(spins, states):
+    """Set the bits of `spins` (vectors, n) to the states (n, chains) of −1 and +1."""
+    for chain in range(states.shape[1]):
+        lane = np.uint16(chain % LANES)
+        for site in range(len(states)):
+            spins[chain // LANES, site] |= np.uint16(states[site, chain] > 0) << lane
+
+
+@kernel
+def unpack(states, spins):
+    """Fill `states` (chains, n) with the spins −1 and +1."""
+    for chain in range(len(states)):
+        _unpack(states[chain], spins, chain)
+
+
+@kernel
+def look(chains, active, posed, looks, number, energies):
+    """Note the present states as look `number`; `energies` (lanes,) is work space."""
+    spins = chains.spins
+    energies_of(energies, posed, spins)
+    for chain in range(chains.count):
+        looks.energies[chain, number] = energies[chain]
+        if energies[chain] < looks.best_energy[0]:
+            looks.best_energy[0] = energies[chain]
+            _unpack(looks.best_state, spins, chain)
+        if len(looks.draws):
+            _unpack(looks.draws[chain, number], spins, chain)
+    if len(looks.site_sums):
+        pair = np.uint64(0)
+        for site in range(np.uint64(len(posed.h))):
+            for v in range(np.uint64(len(spins))):
+                looks.site_sums[site] += 2 * np.int64(_ones(spins[v, site] & active[v]))
+            looks.site_sums[site] -= chains.count
+            for edge in range(posed.upper[site], posed.indptr[site + _1]):
+                for v in range(np.uint64(len(spins))):
+                    unlike = np.uint64(spins[v, site] ^ spins[v, posed.indices[edge]])
+                    looks.edge_sums[pair] -= 2 * np.int64(_ones(unlike & active[v]))
+                looks.edge_sums[pair] += chains.count
+                pair += _1
+
+
+@kernel
+def sweep(couplings, posed, order, chains, scales, a, b, every, looks):
+    """One sweep per row of `scales`, and a look after every `every`-th.
+
+    Parameters
+    ----------
+    couplings : Couplings
+    posed : Posed
+    order : Order
+    chains : Chains
+        Changed in place.
+    scales : (steps, lanes) or (steps, 1) float32
+        2β·log₂e of each sweep and lane, or of each sweep.
+    a, b : float
+        The rule, see above.
+    every : int
+        0 for no look.
+    looks : Looks
+        Filled in.
+
+    Returns
+    -------
+    int
+        Number of spins that changed.
+
+    Notes
+    -----
+    An update of a vector of chains takes one draw of its generator: the low and the high half of word k decide for
+    chains 2k and 2k + 1.
+    """
+    lanes = len(chains.spins) * LANES
+    active = np.zeros(len(chains.spins), dtype=np.uint64)
+    for chain in range(chains.count):
+        active[chain // LANES] |= _1 << np.uint64(chain % LANES)
+    widest = 0
+    if order.together:
+        for phase in range(len(order.ends) - 1):
+            widest = max(widest, np.int64(order.ends[phase + 1] - order.ends[phase]))
+    pending = np.empty((len(chains.spins), widest), dtype=np.uint16)
+    energies = np.empty(lanes)
+    row = np.empty(lanes, dtype=np.float32)
+    sums = np.empty(lanes, dtype=np.float32)
+    toggles = 0
+    for t in range(len(scales)):
+        for lane in range(lanes):
+            row[lane] = scales[t, min(lane, scales.shape[1] - 1)]
+        toggles += sweep_once(couplings, order, chains, row, active, sums, pending, a, b)
+        if every and (t + 1) % every == 0:
+            look(chains, active, posed, looks, t // every, energies)
+    return toggles

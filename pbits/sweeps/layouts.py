@@ -1,0 +1,150 @@
+"""Which layout sweeps a model: chosen by model, scan and chain count alone, never by the host."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.sweeps.engine import Engine, Options
+from pbits.sweeps.scan import Scan
+
+# Each layout and where its engine lives; engines load on first use, since they load the compiler.
+LAYOUTS = {
+    "counter": "CounterEngine",
+    "fields": "FieldsEngine",
+    "lanes": "LanesEngine",
+    "bits": "BitsEngine",
+    "lattice": "LatticeEngine",
+    "dense": "DenseEngine",
+    "categorical": "CategoricalEngine",
+    "polynomial": "PolynomialEngine",
+    "cuda": "CudaEngine",
+}
+MANY_CHAINS = 128
+SOME_CHAINS = 16
+DENSE = 0.3
+LARGE_LATTICE = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is to be swept.
+
+    Attributes
+    ----------
+    model : EnergyModel
+        Held at the start.
+    scan, options, chains
+    beta : float
+        The highest.
+    coldest : EnergyModel, optional
+        Held at the highest β, by a machine that is programmed anew at each.
+    """
+
+    model: EnergyModel
+    scan: Scan
+    options: Options
+    chains: int
+    beta: float
+    coldest: EnergyModel | None = None
+
+
+class Choice(NamedTuple):
+    """A layout and why."""
+
+    name: str
+    engine: type[Engine]
+    reason: str
+
+
+class _Rule(NamedTuple):
+    layout: str
+    applies: Callable[[Work], bool]
+    reason: str
+
+
+def _density(work: Work) -> float:
+    assert isinstance(work.model, IsingModel)
+    return work.model.csr.nnz / work.model.n**2
+
+
+# The first rule that applies, and whose layout refuses nothing, decides.
+_ISING = (
+    _Rule(
+        "lattice",
+        lambda work: work.chains < 512 and work.model.n >= LARGE_LATTICE,
+        "a large lattice with one coupling strength and fewer than 512 chains: one chain at a time, as 512 blocks",
+    ),
+    _Rule(
+        "bits",
+        lambda work: work.chains >= MANY_CHAINS,
+        f"few distinct couplings, and {MANY_CHAINS} chains or more",
+    ),
+    _Rule("dense", lambda work: _density(work) >= DENSE and work.model.n >= 64, "most sites are coupled"),
+    _Rule("lanes", lambda work: work.chains >= SOME_CHAINS, f"general couplings, and {SOME_CHAINS} chains or more"),
+    _Rule("fields", lambda work: True, "few chains: one at a time, with its fields kept up to date"),
+    _Rule("lanes", lambda work: True, "the order of updates needs it"),
+    _Rule("counter", lambda work: True, "double precision and any scan"),
+)
+_RULES: tuple[tuple[type[EnergyModel], tuple[_Rule, ...]], ...] = (
+    (IsingModel, _ISING),
+    (CategoricalModel, (_Rule("categorical", lambda work: True, "sites hold categories"),)),
+    (PolynomialModel, (_Rule("polynomial", lambda work: True, "terms of any order"),)),
+)
+
+
+def engine_of(layout: str) -> type[Engine]:
+    """The engine of a layout."""
+    return getattr(importlib.import_module(f"pbits.sweeps.{layout}"), LAYOUTS[layout])
+
+
+def choose(work: Work, wanted: str = "auto") -> Choice:
+    """The layout for a piece of work.
+
+    Parameters
+    ----------
+    work : Work
+    wanted : str
+        A layout by name, or "auto".
+
+    Raises
+    ------
+    ValueError
+        For an unknown layout, or one that cannot sweep this model; all reasons at once.
+    """
+    if wanted != "auto":
+        if wanted not in LAYOUTS:
+            raise ValueError(f"layout is {wanted!r}; it must be auto, {', '.join(LAYOUTS)}")
+        engine = engine_of(wanted)
+        reasons = _refusals(engine, work)
+        if reasons:
+            raise ValueError(f"the layout {wanted!r} cannot sweep this: " + "; ".join(reasons))
+        return Choice(wanted, engine, "asked for")
+    refused: dict[str, list[str]] = {}
+    rules = next((rules for kind, rules in _RULES if isinstance(work.model, kind)), ())
+    for rule in rules:
+        if not rule.applies(work):
+            continue
+        engine = engine_of(rule.layout)
+        reasons = _refusals(engine, work)
+        if not reasons:
+            return Choice(rule.layout, engine, rule.reason)
+        refused[rule.layout] = reasons
+    told = "; ".join(f"{layout}: {', '.join(reasons)}" for layout, reasons in refused.items())
+    raise ValueError(f"no layout can sweep this model ({told})")
+
+
+def _refusals(engine: type[Engine], work: Work) -> list[str]:
+    reasons = engine.refusals(work.model, work.scan, work.options, work.beta)
+    if not reasons and work.coldest is not None and work.coldest is not work.model:
+        reasons = engine.refusals(work.coldest, work.scan, work.options, work.beta)
+    return reasons
+
+
+def states_dtype(model: EnergyModel) -> type:
+    return np.int8 if model.domain == "spin" else np.int16

@@ -1,0 +1,249 @@
+"""Chains side by side as an engine: the exact law under every scan and rule, and looks that agree."""
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+import pbits
+from pbits.reference import conditionals, stationary, transition, transition_of
+from pbits.sweeps import Key, Options, Record, Scan
+from pbits.sweeps.lanes import LanesEngine
+
+KEY = Key(thermal=(np.uint32(11), np.uint32(22)), site=(np.uint32(33), np.uint32(44)))
+FALSE_ALARM = 1e-4  # of each chi-square test; seeds are fixed, so each has passed once for all
+GAINS = np.array([0.4, 1.0, 1.7, 1.0, 0.8, 1.2])
+
+
+def model(n=6, seed=0, offset=0.0):
+    """Odd cycles, and fields."""
+    rng = np.random.default_rng(seed)
+    J = np.triu(rng.normal(size=(n, n)), 1)
+    return pbits.IsingModel(J + J.T, rng.normal(size=n), offset)
+
+
+def start(n, chains, seed=1):
+    return np.random.default_rng(seed).choice(np.array([-1, 1], dtype=np.int8), size=(n, chains))
+
+
+def engine(posed, scan=None, rule="heat-bath", chains=64, chain0=0, states=None):
+    states = start(posed.n, chains) if states is None else states
+    return LanesEngine(posed, scan or Scan.sequential(posed.n), states, KEY, chain0, Options(rule=rule))
+
+
+def record(posed, chains, looks, draws=False, sums=False):
+    return Record(
+        model=posed,
+        energies=np.empty((chains, looks)),
+        draws=np.empty((chains, looks, posed.n), dtype=np.int8) if draws else None,
+        best_energy=np.inf,
+        best_state=np.zeros(posed.n, dtype=np.int8),
+        site_sums=np.zeros(posed.n, dtype=np.int64) if sums else None,
+        edge_sums=np.zeros(posed.n_couplings, dtype=np.int64) if sums else None,
+    )
+
+
+def drawn(block, posed, beta, draws, every, chains=64):
+    """States seen after every `every`-th sweep, of all chains."""
+    note = record(posed, chains, draws, draws=True)
+    block.advance(np.full(200, beta), 0)
+    block.sweep(np.full(draws * every, beta), 200, every, note)
+    return note.draws
+
+
+def p_value(states, law):
+    """Of a chi-square test of states (..., n) against the law of all 2ⁿ."""
+    n = states.shape[-1]
+    number = (states.reshape(-1, n) > 0) @ (1 << np.arange(n)[::-1])
+    counts, expected = np.bincount(number, minlength=len(law)), law * len(number)
+    likely = expected >= 5
+    found = np.append(counts[likely], counts[~likely].sum())
+    expected = np.append(expected[likely], expected[~likely].sum())
+    if expected[-1] == 0:
+        assert found[-1] == 0
+        found, expected = found[:-1], expected[:-1]
+    return chisquare(found, expected * found.sum() / expected.sum()).pvalue
+
+
+@pytest.mark.parametrize("rule", ["heat-bath", "metropolis"])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 0, 3, 2, 4, 1]], ids=["sequential", "shuffled"])
+def test_chains_have_the_boltzmann_law(order, rule):
+    posed, beta = model(), 0.4
+    states = drawn(engine(posed, Scan.of([[i] for i in order]), rule), posed, beta, 10_000, 30)
+    assert p_value(states, pbits.exact(posed, beta).probabilities) > FALSE_ALARM
+
+
+def test_a_hundred_million_updates_of_a_frustrated_graph_and_planted_faults():
+    posed, beta = model(8, seed=3), 0.35
+    law = pbits.exact(posed, beta).probabilities
+    # Chains of one vector share no word, so that all draws of all chains are one sample.
+    states = drawn(engine(posed), posed, beta, 16_000, 12)
+    assert p_value(states, law) > FALSE_ALARM
+    # One per cent in β, and one random word for two chains.
+    assert p_value(drawn(engine(posed), posed, 1.01 * beta, 16_000, 12), law) < FALSE_ALARM
+    pairs = pair_correlations(states)
+    assert pairs.max() < 5.5 / np.sqrt(16_000)
+    states[33] = states[17]
+    assert pair_correlations(states).max() > 0.99
+
+
+def pair_correlations(states):
+    """|Correlation| of the magnetisation of every two chains."""
+    sums = states.sum(axis=-1, dtype=np.float64)
+    matrix = np.abs(np.corrcoef(sums))
+    return matrix[np.triu_indices(len(matrix), 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["heat-bath", "metropolis"])
+def test_two_billion_updates(rule):
+    posed, beta = model(8, seed=5), 0.3
+    states = drawn(engine(posed, rule=rule), posed, beta, 200_000, 20)
+    assert p_value(states, pbits.exact(posed, beta).probabilities) > FALSE_ALARM
+
+
+def test_two_blocks_are_independent():
+    posed, beta = model(), 0.4
+    states = np.concatenate([drawn(engine(posed, chain0=c), posed, beta, 10_000, 12) for c in (0, 64)])
+    assert pair_correlations(states).max() < 5.5 / np.sqrt(10_000)
+
+
+PHASES = {"synchronous": [[0, 1, 2, 3, 4, 5]], "uneven": [[0, 3], [5], [1, 2, 4]]}
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.35])
+@pytest.mark.parametrize("phases", PHASES.values(), ids=PHASES)
+def test_coupled_phases_have_the_law_of_their_transitions(phases, persistence):
+    posed, beta = model(), 0.4
+    scan = Scan.of(phases, independent=False, persistence=persistence)
+    law = stationary(transition(posed, "phases", beta, phases=phases, persistence=persistence))
+    states = drawn(engine(posed, scan), posed, beta, 6_000, 60)
+    assert p_value(states, law) > FALSE_ALARM
+    # The planted fault: one after another instead.
+    states = drawn(engine(posed, Scan.of(phases, persistence=persistence)), posed, beta, 6_000, 60)
+    assert p_value(states, law) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.35])
+def test_gains_and_lazy_cells_have_the_law_of_their_transitions(persistence):
+    posed, beta = model(), 0.4
+    up = conditionals(posed, beta)
+    odds = np.log(up / (1 - up)) * GAINS
+    T = transition_of(1 / (1 + np.exp(-odds)), "phases", phases=[[i] for i in range(6)], persistence=persistence)
+    scan = Scan.sequential(6, gains=GAINS, persistence=persistence)
+    states = drawn(engine(posed, scan), posed, beta, 6_000, 30)
+    assert p_value(states, stationary(T)) > FALSE_ALARM
+    assert p_value(states, pbits.exact(posed, beta).probabilities) < FALSE_ALARM
+
+
+def test_clamped_sites_stay_and_the_others_have_the_conditional_law():
+    posed, beta, states = model(), 0.5, start(6, 64)
+    states[1], states[4] = -1, 1
+    seen = drawn(engine(posed, Scan.sequential(6).without(np.array([1, 4])), states=states), posed, beta, 5_000, 20)
+    law = pbits.exact(posed, beta, clamp={1: -1, 4: 1})
+    whole = np.zeros(64)
+    whole[(law.states > 0) @ (1 << np.arange(6)[::-1])] = law.probabilities
+    assert (seen[..., [1, 4]] == (-1, 1)).all()
+    assert p_value(seen, whole) > FALSE_ALARM
+
+
+def test_each_chain_has_its_own_beta():
+    posed, betas = model(), np.repeat([0.2, 0.7], 32)
+    block = engine(posed)
+    note = record(posed, 64, 10_000, draws=True)
+    rows = np.broadcast_to(betas, (200_000, 64))
+    block.sweep(rows, 0, 20, note)
+    for part, beta in ((note.draws[:32, 20:], 0.2), (note.draws[32:, 20:], 0.7)):
+        assert p_value(part, pbits.exact(posed, beta).probabilities) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("chains", [1, 16, 33, 64])
+def test_a_chain_depends_on_neither_cuts_nor_its_neighbours(chains):
+    posed, betas = model(40), np.linspace(0.01, 0.3, 30)
+    whole, part = engine(posed), engine(posed, states=start(40, 64)[:, :chains])
+    once = record(posed, 64, 15, draws=True)
+    whole.sweep(betas, 0, 2, once)
+    part.advance(betas[:7], 0)
+    part.advance(betas[7:10], 7)
+    rest = record(posed, chains, 20, draws=True)
+    # Parts of arrays are written to as well as whole ones.
+    rest.energies, rest.draws = rest.energies[:, 3:13], rest.draws[:, 3:13]
+    part.sweep(betas[10:], 10, 2, rest)
+    assert np.array_equal(whole.states()[:chains], part.states())
+    assert np.array_equal(once.draws[:chains, 5:], rest.draws)
+    assert np.array_equal(once.energies[:chains, 5:], rest.energies)
+
+
+@pytest.mark.parametrize("chains", [3, 64])
+@pytest.mark.parametrize("apart", [False, True], ids=["held", "posed apart"])
+def test_looks_note_what_the_states_are(apart, chains):
+    held = model(30, offset=3.0)
+    posed = model(30, seed=9) if apart else held
+    note = record(posed, chains, 20, draws=True, sums=True)
+    block = engine(held, chains=chains)
+    block.sweep(np.linspace(0.01, 0.6, 40), 0, 2, note)
+    assert np.allclose(note.energies, posed.energy(note.draws), rtol=1e-9)
+    assert np.array_equal(note.draws[:, -1], block.states())
+    assert note.best_energy == note.energies.min()
+    assert posed.energy(note.best_state) == pytest.approx(note.best_energy)
+    i, j, _ = posed.edges()
+    flat = note.draws.reshape(-1, 30).astype(int)
+    assert np.array_equal(note.site_sums, flat.sum(axis=0))
+    assert np.array_equal(note.edge_sums, (flat[:, i] * flat[:, j]).sum(axis=0))
+
+
+@pytest.mark.parametrize("chains", [3, 64])
+def test_toggles_are_the_spins_that_changed(chains):
+    posed, states = model(20), start(20, chains)
+    note = record(posed, chains, 100, draws=True)
+    toggles = engine(posed, states=states).sweep(np.full(100, 0.1), 0, 1, note)
+    seen = np.concatenate([states.T[:, None], note.draws], axis=1)
+    assert toggles == (np.diff(seen, axis=1) != 0).sum()
+
+
+def test_programming_anew_keeps_the_states_and_changes_the_law():
+    first, second, beta = model(seed=1), model(seed=2), 0.4
+    block = engine(first)
+    block.advance(np.full(50, beta), 0)
+    before = block.states()
+    block.hold(second)
+    assert np.array_equal(block.states(), before)
+    assert p_value(drawn(block, second, beta, 5_000, 20), pbits.exact(second, beta).probabilities) > FALSE_ALARM
+
+
+def test_sums_in_single_precision_are_as_exact_as_the_refusal_says():
+    # The largest rounding of 2βI over many states, against the bound that is refused beyond.
+    n, beta = 400, 3.0
+    rng = np.random.default_rng(0)
+    J = np.triu(rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.1), 1)
+    posed = pbits.IsingModel(J + J.T, rng.normal(size=n))
+    states = start(n, 200).astype(float)
+    csr, base = posed.csr, (posed.h - posed.csr.sum(axis=1)).astype(np.float32)
+    sums = np.repeat(base[:, None], 200, axis=1)
+    for site in range(n):
+        for edge in range(csr.indptr[site], csr.indptr[site + 1]):
+            sums[site] += np.float32(2 * csr.data[edge]) * (states[csr.indices[edge]] > 0)
+    assert sums.dtype == np.float32
+    error = 2 * beta * np.abs(sums - (csr @ states + posed.h[:, None])).max()
+    assert error < 2 * beta * (np.abs(J + J.T).sum(axis=1) + np.abs(posed.h)).max() * 2.0**-24 * 4
+
+
+def test_what_is_refused_is_told():
+    plain = Scan.sequential(6)
+    assert LanesEngine.refusals(model(), plain, Options(), 1.0) == []
+    assert LanesEngine.refusals(model(), Scan.of([range(6)], independent=False), Options(), 1.0) == []
+    strong = pbits.IsingModel(model().csr * 1e4)
+    for posed, scan, rule, words in (
+        (pbits.GaussianModel(np.eye(2)), plain, "heat-bath", ["GaussianModel"]),
+        (model(), Scan.random(6), "heat-bath", ["random scan"]),
+        (model(), Scan.sequential(6, persistence=0.2), "metropolis", ["persistence"]),
+        (strong, plain, "heat-bath", ["round"]),
+        (strong, Scan.random(6), "heat-bath", ["random scan", "round"]),
+        (pbits.IsingModel(model().csr * 1e40), plain, "heat-bath", ["1e+37", "round"]),
+        (pbits.IsingModel(model().csr * 1e-40), plain, "heat-bath", ["1e-30"]),
+    ):
+        reasons = LanesEngine.refusals(posed, scan, Options(rule=rule), 1.0)
+        assert len(reasons) == len(words)
+        assert all(word in reason for word, reason in zip(words, reasons))
+    assert "side by side" in LanesEngine.describe(Options())
+    with_gains = Scan.sequential(6, gains=np.full(6, 1e4))
+    assert LanesEngine.refusals(model(), with_gains, Options(), 1.0)
