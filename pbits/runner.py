@@ -20,6 +20,7 @@ from pbits.diagnostics import diagnose
 from pbits.embedded import Embedded
 from pbits.errors import Errors, three_errors, within_reach
 from pbits.kernels.blocks import threads
+from pbits.kernels.jit import vector_bits
 from pbits.models import Clamp, EnergyModel, IsingModel
 from pbits.models.base import clamped_sites, read_only
 from pbits.parameters import Figure
@@ -149,7 +150,11 @@ def run(
         "notes": plain(done.notes),
         "layout": recorder.layout_taken,
         "threads": threads(),
-        "computer": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()},
+        "computer": {
+            "processor": platform.processor() or platform.machine(),
+            "cpus": os.cpu_count(),
+            "vector_bits": vector_bits(),
+        },
         "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
         "python": platform.python_version(),
     }

@@ -267,9 +267,8 @@ class Substrate(ABC):
         if schedule is not None and schedule.step_s is not None and "real" not in can.domains:
             return ["step_s is the step of a circuit; this machine's step is one sweep, so leave step_s out"]
         if schedule is not None and schedule.rule not in can.rules:
-            return [
-                f"it obeys the {' or '.join(sorted(can.rules))} rule, and not {schedule.rule}: use the ideal machine"
-            ]
+            obeyed = " or ".join(sorted(can.rules))
+            return [f"it obeys the {obeyed} rule and not the {schedule.rule} rule; the ideal machine knows both"]
         if not isinstance(model, can.models):
             held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
             return [f"it holds models of kind {held}; this is a {type(model).__name__}"]

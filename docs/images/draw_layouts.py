@@ -73,7 +73,8 @@ def dense(ax, rng):
     panel(
         ax,
         "Fields kept up to date",
-        ["the fields I of all sites are stored; a decision reads one", "a flip of s$_i$ adds row J$_i$ to I: 16 couplings an",
+        ["the fields I of all sites are stored; a decision reads one",
+         "a flip of s$_i$ adds row J$_i$ to I: 16 couplings an",
          "instruction where all are coupled (dense), the", "neighbours alone where few are (one chain)"],
     )  # fmt: skip
     shades = plt.get_cmap("PuOr")

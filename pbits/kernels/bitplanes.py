@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.kernels.jit import inlined, kernel
+from pbits.kernels.jit import inlined, kernel, part
 from pbits.kernels.simd import (
     choose,
     load_row,
@@ -30,10 +29,6 @@ from pbits.kernels.simd import (
     store_signs,
     total,
 )
-
-# A part of kernels: called from compiled code alone. The wrappers for other callers, which it goes without, take longer
-# to compile than itself.
-part = numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 _1 = np.uint64(1)
 # Where a 64 × 64 square of bits is cut: halves, quarters, …; each mask names the lower half of a cut.

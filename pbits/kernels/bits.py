@@ -26,8 +26,8 @@ from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from pbits.kernels import simd
-from pbits.kernels.bitplanes import look, part
-from pbits.kernels.jit import inlined, kernel
+from pbits.kernels.bitplanes import look
+from pbits.kernels.jit import inlined, kernel, part
 from pbits.kernels.simd import (
     any_of,
     choose,

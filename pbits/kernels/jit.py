@@ -38,7 +38,18 @@ class _DigestCache(FunctionCache):
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile to machine code without the GIL; exact IEEE arithmetic (no fastmath)."""
-    dispatcher = numba.njit(nogil=True)(function)
+    return _cached(numba.njit(nogil=True)(function), function)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """A kernel that only kernels call, compiled once for all of them.
+
+    It goes without the wrappers for other callers, which often take longer to compile than itself.
+    """
+    return _cached(numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function), function)
+
+
+def _cached(dispatcher: Any, function: Callable[..., Any]) -> Any:
     if not numba.config.DISABLE_JIT:
         # Where no folder can be written (a locked-down container, say) each process compiles anew.
         with suppress(RuntimeError):
@@ -49,3 +60,18 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """A device function: compiled into each kernel that calls it."""
     return numba.njit(inline="always")(function)
+
+
+def vector_bits() -> int:
+    """Width of the vectors that kernels are compiled to here: 512, 256, or 128 where neither is known of.
+
+    The code is written in vectors of 512 bits, which the compiler splits where the processor's are narrower; that
+    changes seconds and no draw. NUMBA_CPU_NAME and NUMBA_CPU_FEATURES override what the processor says of itself.
+    """
+    from llvmlite import binding
+
+    forced = numba.config.CPU_FEATURES
+    if numba.config.CPU_NAME and not forced and numba.config.CPU_NAME != "host":
+        forced = {"haswell": "+avx2", "x86-64-v3": "+avx2", "x86-64-v4": "+avx512f"}.get(numba.config.CPU_NAME, "")
+    features = forced if forced is not None else binding.get_host_cpu_features().flatten()
+    return 512 if "+avx512f" in features else 256 if "+avx2" in features else 128

@@ -63,7 +63,7 @@ class EnergyModel(ABC):
         digest = hashlib.sha256(type(self).__name__.encode())
         for name, array in sorted(self._identity().items()):
             digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def _identity(self) -> Mapping[str, NDArray]:

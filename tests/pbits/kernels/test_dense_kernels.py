@@ -98,7 +98,7 @@ def test_sums_caught_up_are_exact_at_the_ends_of_the_range(dtype, sums_dtype, ke
         assert np.array_equal(old, target)
 
 
-def test_five_rows_at_once_would_overflow():
+def test_rows_of_one_bit_more_would_overflow():
     # The fault that the limit of `high` is there for: one more bit, and the sums of four rows wrap around.
     n, columns = 8, 64
     rows = aligned((n + 1, columns), np.int8)

@@ -1,5 +1,9 @@
 """Heat-bath chains: the exact law, the exact twin, clamps, counts, stops and the threads they run in."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -9,7 +13,7 @@ from hardware_models import pbit
 from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.kernels.jit import sources_digest
 from pbits.mapping import FixedPoint
-from pbits.reference import twins
+from pbits.reference import stationary, transition_of, twins
 from pbits.streams import Stream, Streams
 from pbits.sweeps import Options, Scan, Work, choose, heat_bath, initial_states
 from pbits.sweeps.counter import CounterEngine
@@ -323,3 +327,111 @@ class TestChoice:
         assert run.record["layout"]["name"] == "counter"
         assert run.record["layout"]["reason"] == "asked for"
         assert "float64" in run.record["layout"]["description"]
+
+
+def lattice(*sides, magnitude=1.0, seed=0):
+    sites = np.arange(np.prod(sides)).reshape(sides)
+    edges = np.concatenate(
+        [np.stack([sites.ravel(), np.roll(sites, -1, axis).ravel()], axis=1) for axis in range(len(sides))]
+    )
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=len(edges))
+    return pbits.IsingModel.from_edges(sites.size, edges, magnitude * signs)
+
+
+def gaussian(model, seed=0):
+    i, j, _ = model.edges()
+    return pbits.IsingModel.from_edges(
+        model.n, np.stack([i, j], axis=1), np.random.default_rng(seed).normal(size=len(i))
+    )
+
+
+def dense(n, seed=0):
+    J = np.triu(np.random.default_rng(seed).normal(size=(n, n)), 1)
+    return pbits.IsingModel(J + J.T)
+
+
+@pytest.mark.parametrize(
+    ("model", "chains", "layout"),
+    [
+        (lattice(64, 64), 1, "lattice"),
+        (lattice(64, 64), 100, "lattice"),
+        (lattice(64, 64), 512, "bits"),
+        (lattice(16, 16, 16), 4, "lattice"),
+        (lattice(10, 10), 1, "fields"),
+        (lattice(10, 10), 64, "lanes"),
+        (lattice(10, 10), 10_000, "bits"),
+        (gaussian(lattice(64, 64)), 1, "fields"),
+        (gaussian(lattice(64, 64)), 64, "lanes"),
+        (gaussian(lattice(64, 64)), 1000, "lanes"),
+        (dense(100), 1, "dense"),
+        (dense(100), 1000, "dense"),
+        (dense(10), 1000, "lanes"),
+        (pbits.PolynomialModel(3, {(0, 1, 2): 1.0}), 5, "polynomial"),
+        (pbits.CategoricalModel([2, 3]), 5, "categorical"),
+    ],
+)
+def test_the_layout_follows_the_model_and_the_chains(model, chains, layout):
+    choice = TestChoice().choose(model, chains)
+    assert choice.name == layout
+    assert choice.reason
+
+
+@pytest.mark.parametrize(
+    ("scan", "layout"),
+    [
+        (Scan.random(100), "fields"),
+        (Scan.of([np.arange(100)], independent=False), "lanes"),
+        (Scan.sequential(100, persistence=0.3), "lanes"),
+        (Scan.sequential(100, gains=np.linspace(0.5, 1.5, 100)), "lanes"),
+    ],
+)
+def test_the_layout_follows_the_scan(scan, layout):
+    assert TestChoice().choose(lattice(10, 10), 64, scan=scan).name == layout
+
+
+@pytest.mark.parametrize("layout", ["fields", "lanes", "bits", "dense"])
+def test_gains_are_a_beta_of_each_site(layout):
+    """Against the stationary law of the transition matrix: unequal gains leave no Boltzmann law."""
+    couplings = np.triu(np.random.default_rng(2).integers(-2, 3, size=(SITES, SITES)), 1)
+    model = pbits.IsingModel(couplings + couplings.T)
+    gains = np.linspace(0.4, 1.6, SITES)
+    beta, chains = 0.4, 20_480
+    states = pbits.exact(model).states.astype(float)
+    up = 1 / (1 + np.exp(-2 * beta * gains * (states @ model.csr.toarray())))
+    law = stationary(transition_of(up, "sequential"))
+    watch = Watch()
+    watch.layout = layout
+    schedule = pbits.Schedule(n_samples=1, n_warmup=59, beta=beta, chains=chains)
+    heat_bath(lambda beta: model, Scan.sequential(SITES, gains=gains), schedule, STREAMS, None, watch, {})
+    drawn = np.bincount(pbits.exact(model).index(watch.states[-1]), minlength=2**SITES)
+    assert chisquare(drawn, chains * law).pvalue > FALSE_ALARM
+    boltzmann = pbits.exact(model, beta).probabilities
+    assert chisquare(drawn, chains * boltzmann).pvalue < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("model", "chains", "megabytes"),
+    [("lattice(1000, 1000)", 64, 200), ("gaussian(lattice(1000, 1000))", 64, 200), ("lattice(2048, 2048)", 1, 400)],
+)
+def test_memory_beyond_the_model_is_bounded(model, chains, megabytes):
+    """The peak of a run, beyond the interpreter and the model, in a process of its own."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of a process is read from /proc, which this system has not")
+    code = f"""
+import runpy, pbits
+here = runpy.run_path({str(Path(__file__))!r})
+lattice, gaussian = here["lattice"], here["gaussian"]
+model = {model}
+warm = gaussian(lattice(10, 10)) if "gaussian" in {model!r} or {chains} > 1 else lattice(64, 64)
+pbits.run(warm, "ideal", pbits.Schedule.anneal(sweeps=2, chains={chains}), seed=1)
+def status(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1e3 for line in file if line.startswith(name))
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = status("VmRSS")
+run = pbits.run(model, "ideal", pbits.Schedule.anneal(sweeps=2, chains={chains}), seed=1)
+print(status("VmHWM") - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < megabytes
