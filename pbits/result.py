@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ SCHEMA = 1
 # What reading a file that is cut short, corrupt, or of another kind raises.
 _NOT_A_RUN = (
     zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, TypeError, ValueError, AttributeError,
-    NotImplementedError, IndexError,
+    NotImplementedError, IndexError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
 
 
@@ -164,8 +165,8 @@ class Run:
 
     @property
     def n_samples(self) -> int:
-        """Draws over all chains."""
-        return int(self.energies.size)
+        """Draws over all chains, also those of which only the moments were kept."""
+        return int(self.energies.size) if self.moments is None else self.moments.draws
 
     def success_fraction(self, target: float | None = None, *, objective: float | None = None) -> tuple[int, int]:
         """How many chains handed over a draw of energy ≤ target, or a feasible answer at least as good as

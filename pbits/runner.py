@@ -31,6 +31,7 @@ from pbits.schedule import Schedule
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
 from pbits.substrate import BulkObserver, Law, Substrate, load
 from pbits.sweeps.engine import add_sums
+from pbits.sweeps.layouts import LAYOUTS
 
 _DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64}
 
@@ -73,7 +74,8 @@ def run(
         Start states; by default what the problem prescribes, else random. Clamped sites start at their clamp.
     keep : {"draws", "last"}
         "last" keeps the last state of each chain and the running moments of all draws (`Run.moments`), for runs
-        whose draws would not fit in memory.
+        of an IsingModel whose draws would not fit in memory. What is computed from draws (errors, diagnoses) is then
+        missing, or that of the last states alone.
     layout : str
         How this computer sweeps: "auto", or one of `pbits.sweeps.LAYOUTS`. It changes draws, not laws, and
         `run.record["layout"]` says which one ran and why.
@@ -119,9 +121,7 @@ def run(
     start = _start_states(posed, schedule, initial)
     seeded = seed is not None
     streams = Streams(seed=seed if seeded else fresh_seed(), chip_seed=chip_seed)
-    _check_choice("keep", keep, KEEP)
-    if threshold_bits is not None:
-        _check_choice("threshold_bits", threshold_bits, THRESHOLD_BITS)
+    _check_emulation(posed, problem, schedule, keep, layout, threshold_bits)
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
     with _Reporter(progress, schedule, substrate.name) as report:
         recorder = _Recorder(posed, schedule, report, keep, layout, threshold_bits)
@@ -184,9 +184,31 @@ def run(
     return replace(finished, errors=_errors(finished, program.law(float(schedule.beta)), held))
 
 
-def _check_choice(name: str, given: object, allowed: tuple) -> None:
-    if given not in allowed:
-        raise ValueError(f"{name} is {given!r}; it must be one of {', '.join(map(str, allowed))}")
+def _check_emulation(
+    posed: EnergyModel,
+    problem: Problem | None,
+    schedule: Schedule,
+    keep: object,
+    layout: object,
+    threshold_bits: object,
+) -> None:
+    """Refuse what no machine of this model would obey."""
+    for name, given, allowed in (
+        ("keep", keep, KEEP),
+        ("layout", layout, ("auto", *LAYOUTS)),
+        ("threshold_bits", threshold_bits, (None, *THRESHOLD_BITS)),
+    ):
+        if not any(given is choice or (type(given) is type(choice) and given == choice) for choice in allowed):
+            raise ValueError(f"{name} is {given!r}; it must be one of {', '.join(map(str, allowed))}")
+    if posed.domain == "real" and (layout != "auto" or threshold_bits is not None):
+        raise ValueError("layout and threshold_bits are for spins and categories; the sites of this model hold reals")
+    if keep == "last" and schedule.kind == "sample":
+        if problem is not None:
+            raise ValueError("keep='last' would lose the draws a problem is scored by; give problem.to_model()")
+        if not isinstance(posed, IsingModel):
+            raise ValueError(
+                f"keep='last' keeps the moments of an IsingModel; this is a {type(posed).__name__}: keep its draws"
+            )
 
 
 def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
@@ -251,6 +273,9 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
 
 
 TRACE_POINTS = 5000
+LEAST_TRACE_POINTS = 50
+# Of all chains together.
+TRACE_NUMBERS = 20_000_000
 
 
 def _check_memory(needed_bytes: int) -> None:
@@ -260,7 +285,7 @@ def _check_memory(needed_bytes: int) -> None:
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed_bytes > 0.8 * memory_bytes:
         raise ValueError(
-            f"the run would keep {needed_bytes / 1e9:,.0f} GB of states, and this computer has "
+            f"the run would keep {needed_bytes / 1e9:,.0f} GB of states and energies, and this computer has "
             f"{memory_bytes / 1e9:,.0f} GB of memory; take fewer samples or chains, or more steps_per_sample"
         )
 
@@ -287,13 +312,14 @@ class _Recorder(BulkObserver):
         self._schedule = schedule
         self._report = report
         self._keep = keep == "draws" and schedule.kind == "sample"
-        self._running = keep == "last" and schedule.kind == "sample" and isinstance(model, IsingModel)
+        self._running = keep == "last" and schedule.kind == "sample"
         observed = len(schedule.observed_steps())
-        self._stride = 1 if self._keep else -(-observed // TRACE_POINTS)
+        points = min(TRACE_POINTS, max(LEAST_TRACE_POINTS, TRACE_NUMBERS // schedule.chains))
+        self._stride = 1 if self._keep else -(-observed // points)
         kept = -(-observed // self._stride)
         self._dtype = _DTYPES[model.domain]
         shape = (schedule.chains, kept if self._keep else 1, model.n)
-        _check_memory(math.prod(shape) * np.dtype(self._dtype).itemsize)
+        _check_memory(math.prod(shape) * np.dtype(self._dtype).itemsize + 8 * schedule.chains * kept)
         # Of an anneal only the last states are kept, and those are handed over.
         self._states = np.empty(shape, dtype=self._dtype) if self._keep else None
         self._energies = np.empty((schedule.chains, kept))
@@ -365,7 +391,9 @@ class _Recorder(BulkObserver):
             return self._states[:, : self._count()], self._energies[:, : self._count()]
         states = np.asarray(self._last, dtype=self._dtype)[:, None, :]
         energies = self.model.energy(states)
+        # Kernels add in another order; what is handed over is told alike.
         self._energies[:, self._count() - 1] = energies[:, 0]
+        self.best_energy = float(self.model.energy(self.best_state))
         return states, energies
 
     def moments(self) -> Moments | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Shape = Literal["geometric", "linear", "logarithmic"]
 Rule = Literal["heat-bath", "metropolis"]
+MAX_BETA = 1e150
 RULES: tuple[str, ...] = ("heat-bath", "metropolis")
 SHAPES: tuple[str, ...] = ("geometric", "linear", "logarithmic")
 
@@ -79,6 +80,8 @@ class Schedule:
                 raise ValueError(f"{label} is {value!r}; it must be a finite number")
             if name.startswith("beta") and value < 0:
                 raise ValueError(f"{label} is {value}; an inverse temperature must be at least 0")
+            if name.startswith("beta") and float(value) > MAX_BETA:
+                raise ValueError(f"{label} is {value}; allowed are inverse temperatures up to {MAX_BETA:g}")
             object.__setattr__(self, name, float(value))
         if self.step_s is not None and self.step_s <= 0:
             raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")

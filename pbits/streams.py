@@ -1,8 +1,12 @@
 """Named, counter-based random streams.
 
-Every random number of a run is Philox4x32-10 of (key, counter): the key is a stream of the seed, the counter
-says which chain, step, site and draw it is for. So a number does not depend on the order in which it is asked
-for: spins are the same for any number of threads, any chunking of the steps, and any subset of the chains.
+A random number is Philox4x32-10 of (key, counter): the key is a stream of the seed, the counter says which chain,
+step, site and draw it is for. So a number does not depend on the order in which it is asked for: spins are the same
+for any number of threads, any chunking of the steps, and any subset of the chains.
+
+The fast layouts of `pbits.sweeps` decide with a generator of their own for each block of chains, seeded from such a
+number. There the same holds block by block: a block is the same whatever the others do, and its chains are the same
+only together. Two layouts with one seed are no independent replicates: take two seeds.
 """
 
 from __future__ import annotations

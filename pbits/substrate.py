@@ -269,6 +269,8 @@ class Substrate(ABC):
         if schedule is not None and schedule.rule not in can.rules:
             obeyed = " or ".join(sorted(can.rules))
             return [f"it obeys the {obeyed} rule and not the {schedule.rule} rule; the ideal machine knows both"]
+        if schedule is not None and schedule.rule == "metropolis" and model.domain != "spin":
+            return ["the metropolis rule flips spins; sites that hold categories know the heat bath alone"]
         if not isinstance(model, can.models):
             held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
             return [f"it holds models of kind {held}; this is a {type(model).__name__}"]

@@ -68,8 +68,8 @@ class Tables(NamedTuple):
     reach : (slots, 2) int64
         How many fields of either half have p > 0, up to the last of them.
     picks : (slots, 2 Z, 2) int64
-        The fields with p > 0: those with p = ½ first, then those with p = 1, then the others. The first number is
-        the row of `marks` (see `run_any`), the second the field.
+        The fields with p > 0, in three kinds: of the heat bath those with p = ½, of Metropolis those with p = 1, and
+        the others. The first number is the row of `marks` (see `run_any`), the second the field.
     kinds : (slots, 3) int64
         Where in `picks` each kind ends.
     held : (slots,) int64
@@ -114,14 +114,17 @@ def _limits(tables, betas, bits, metropolis):
 
 
 @part
-def _hold(tables, slot, row, bits):
+def _hold(tables, slot, row, bits, metropolis):
     """Spread the limits of one class over a slot, unless it is there."""
     if tables.held[slot] == row:
         return
     tables.held[slot] = row
     reach, picks, limits = tables.reach, tables.picks, tables.limits
     reach[slot, 0], reach[slot, 1] = 0, 0
-    half = _1 << np.uint64(bits - 1)
+    full = _1 << np.uint64(bits)
+    # The largest p of the rule. Fields that have it come before all others, so that `_sweep_any` can tell these by it;
+    # ½ under the Metropolis rule is a p like any other.
+    largest = full if metropolis else full >> _1
     width = tables.fields.shape[1]
     side = width // 2
     kinds = np.empty(width, dtype=np.int64)
@@ -129,7 +132,7 @@ def _hold(tables, slot, row, bits):
         low, high = limits[0, row, k], limits[0, row, k]
         for level in range(1, len(tables.at)):
             low, high = min(low, limits[level, row, k]), max(high, limits[level, row, k])
-        kinds[k] = -1 if high == 0 else 0 if low == high == half else 1 if low == half << _1 else 2
+        kinds[k] = -1 if high == 0 else 2 if low < largest else 1 if metropolis else 0
         if high > 0:
             reach[slot, k // side] = k % side + 1
             _spread(tables.planes, slot, k, limits, row, tables.level_of, bits)
@@ -364,7 +367,7 @@ def run_degree(words, streams, graph, shape, tables, betas, bits, metropolis, va
     toggles = 0
     for step in range(len(betas)):
         _limits(tables, betas[step], bits, metropolis)
-        _hold(tables, 0, 0, bits)
+        _hold(tables, 0, 0, bits, metropolis)
         toggles += _sweep_degree(words, streams, graph, shape, tables, bits, metropolis, valid)
         if every > 0 and (step + 1) % every == 0:
             look(words, valid, step // every, notes)
@@ -535,7 +538,7 @@ def _sweep_any(words, streams, graph, scratch, tables, bits, metropolis, valid, 
         for k in range(end_even, end_sure):
             sure = sure | load_row(marks, picks[slot, np.uint64(k), 0])
         if not form & TWO_SIDED:
-            # Fields beyond its degree. Where such are even (sure), all smaller ones are too: no need to look.
+            # Leave out fields beyond its degree. Where such have the largest p all smaller ones do: no need to look.
             end_open = min(end_open, end_sure + limit - picks[slot, np.uint64(end_sure), 1])
 
         site = rows[row, SITE]
@@ -593,11 +596,11 @@ def run_any(words, streams, graph, scratch, tables, betas, bits, metropolis, val
     for step in range(len(betas)):
         _limits(tables, betas[step], bits, metropolis)
         for row in range(classes if at_once else 0):
-            _hold(tables, row, row, bits)
+            _hold(tables, row, row, bits, metropolis)
         for begin in range(0, len(rows), batch):
             end = min(begin + batch, len(rows))
             for row in range(begin, end if not at_once else begin):
-                _hold(tables, row - begin, rows[row, CLASS], bits)
+                _hold(tables, row - begin, rows[row, CLASS], bits, metropolis)
             toggles += _sweep_any(
                 words, streams, graph, scratch, tables, bits, metropolis, valid, begin, end, not at_once
             )

@@ -26,15 +26,24 @@ def chain_blocks(chains: int, size: int) -> list[slice]:
 
 
 class Pool:
-    """Runs one function per chain block, in threads where there is more than one worker."""
+    """Runs one function for each chain block, in threads where there is more than one worker.
+
+    Block k is always the work of worker k % workers, so blocks of one worker may share what they write to.
+    """
 
     def __init__(self, workers: int):
+        self.workers = max(1, workers)
         self._executor = ThreadPoolExecutor(workers) if workers > 1 else None
 
     def map(self, function: Callable[[int], T], blocks: int) -> list[T]:
         if self._executor is None:
             return [function(block) for block in range(blocks)]
-        return list(self._executor.map(function, range(blocks)))
+
+        def share(worker: int) -> list[T]:
+            return [function(block) for block in range(worker, blocks, self.workers)]
+
+        shares = list(self._executor.map(share, range(self.workers)))
+        return [shares[block % self.workers][block // self.workers] for block in range(blocks)]
 
     def __enter__(self) -> Pool:
         return self

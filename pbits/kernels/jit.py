@@ -32,7 +32,11 @@ class _DigestCache(FunctionCache):
         self._cache_file = IndexDataCacheFile(
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base,
-            source_stamp=(numba.__version__, sources_digest(Path(__file__).parent)),
+            source_stamp=(
+                numba.__version__,
+                sources_digest(Path(__file__).parent),
+                self._impl.locator.get_source_stamp(),
+            ),
         )
 
 
@@ -60,6 +64,11 @@ def _cached(dispatcher: Any, function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """A device function: compiled into each kernel that calls it."""
     return numba.njit(inline="always")(function)
+
+
+def compiling() -> bool:
+    """Whether kernels are compiled; NUMBA_DISABLE_JIT switches that off, for debugging."""
+    return not numba.config.DISABLE_JIT
 
 
 def vector_bits() -> int:

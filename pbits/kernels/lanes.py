@@ -253,14 +253,27 @@ def sweep_once(couplings, order, chains, scales, active, sums, pending, a, b):
 def energies_of(out, posed, spins):
     """Fill `out` (lanes,) with the energies: all spins up, plus 2J of each broken pair, plus 2h of each down spin."""
     for v in range(np.uint64(len(spins))):
-        sums = _splat_f64(posed.all_up)
+        # Four sums, so that an addition need not wait for the one before it.
+        first, second = _splat_f64(posed.all_up), _splat_f64(0.0)
+        third, fourth = _splat_f64(0.0), _splat_f64(0.0)
         for site in range(np.uint64(len(posed.h))):
             own = spins[v, site]
-            sums = _add_where(sums, ~own, 2.0 * posed.h[site])
-            for edge in range(posed.upper[site], posed.indptr[site + _1]):
-                sums = _add_where(sums, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
+            first = _add_where(first, ~own, 2.0 * posed.h[site])
+            edge = posed.upper[site]
+            stop = posed.indptr[site + _1]
+            while edge + _1 < stop:
+                after = edge + _1
+                first = _add_where(first, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
+                second = _add_where(second, own ^ spins[v, posed.indices[after]], 2.0 * posed.weights[after])
+                edge = after + _1
+                first, second, third, fourth = third, fourth, first, second
+            if edge < stop:
+                second = _add_where(second, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
         for lane in range(LANES):
-            out[v * np.uint64(LANES) + np.uint64(lane)] = _lane_of_f64(sums, np.int32(lane))
+            place = np.int32(lane)
+            near = _lane_of_f64(first, place) + _lane_of_f64(second, place)
+            far = _lane_of_f64(third, place) + _lane_of_f64(fourth, place)
+            out[v * np.uint64(LANES) + np.uint64(lane)] = near + far
 
 
 @kernel

@@ -98,18 +98,25 @@ def uniforms(out, key0, key1, chain0, step, draw):
 
 @kernel
 def random_spins(out, key0, key1, chain0, step, draw):
-    """Fill `out` (sites, chains) with fair spins: +1 where `uniforms` of the same counter would lie below ½."""
+    """Fill `out` (sites, chains) with fair spins, a bit each; `chain0` is any chain.
+
+    Counter (chain // 128, site, step, draw), word chain // 32 % 4, bit chain % 32.
+    """
     n_sites, n_chains = out.shape
     k0 = np.uint64(key0)
     k1 = np.uint64(key1)
-    half = np.uint64(1 << 31)
     for site in range(n_sites):
-        for first in range(0, n_chains, 4):
-            words = philox4x32(
-                np.uint64((chain0 + first) // 4), np.uint64(site), np.uint64(step), np.uint64(draw), k0, k1
-            )
-            for lane in range(min(4, n_chains - first)):
-                out[site, first + lane] = 1 if words[lane] < half else -1
+        chain = 0
+        while chain < n_chains:
+            group = (chain0 + chain) // 128
+            words = philox4x32(np.uint64(group), np.uint64(site), np.uint64(step), np.uint64(draw), k0, k1)
+            stop = min(n_chains, 128 * (group + 1) - chain0)
+            while chain < stop:
+                place = (chain0 + chain) % 128
+                word = words[place // 32]
+                for bit in range(place % 32, min(32, place % 32 + stop - chain)):
+                    out[site, chain] = 2 * np.int64((word >> np.uint64(bit)) & np.uint64(1)) - 1
+                    chain += 1
 
 
 # Neither logarithm nor cosine of the mathematical library is taken: their last digits differ between systems, and

@@ -80,7 +80,8 @@ def sweep(
     """Twin of the bit-parallel kernels; changes `spins` (n, 512), returns the toggles.
 
     `betas` is (steps,) or (steps, 512). A chain is decided as soon as its bits of u differ from those of p; where
-    p is ½ or 1 the first four bits do, and bits are drawn by fours, 12 at least, until all chains are decided.
+    p is the largest of its rule, ½ of the heat bath and 1 of Metropolis, the first four bits do. Bits are drawn by
+    fours, 12 at least, until all chains are decided.
     """
     J = model.csr.toarray()
     gains = np.ones(model.n) if gains is None else gains
@@ -93,15 +94,15 @@ def sweep(
             # The Metropolis rule flips without a draw where that takes the sign of the field.
             drawing = (spins[site] == likely) if rule == "metropolis" else np.ones(512, dtype=bool)
             p = np.where(drawing, p, 0)
-            sure = (p == 1 << bits) | ~drawing
-            even = p == 1 << (bits - 1)
+            largest = 1 << bits if rule == "metropolis" else 1 << (bits - 1)
+            settled = (p == largest) | ~drawing
             u = np.zeros(512, dtype=np.int64)
             drawn = 0
             while True:
                 for _ in range(4):
                     drawn += 1
                     u = 2 * u + draws.bits()
-                open_ = (u == p >> (bits - drawn)) & ~even & ~sure
+                open_ = (u == p >> (bits - drawn)) & ~settled
                 if drawn == bits or (drawn >= 12 and not open_.any()):
                     break
             unlikely = u << (bits - drawn) < p

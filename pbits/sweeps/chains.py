@@ -109,9 +109,15 @@ def heat_bath(
     bulk = observe if isinstance(observe, BulkObserver) else None
     bits = getattr(observe, "threshold_bits", None)
     options = Options(rule=schedule.rule, **({} if bits is None else {"threshold_bits": bits}))
-    coldest = float(betas.max())
+    hottest, coldest = realised(float(betas.min())), realised(float(betas.max()))
     work = Work(
-        model=model, scan=scan, options=options, chains=schedule.chains, beta=coldest, coldest=realised(coldest)
+        model=model,
+        scan=scan,
+        options=options,
+        chains=schedule.chains,
+        beta=float(betas.max()) * (1.0 if ladder is None else float(np.max(ladder))),
+        coldest=None if coldest is hottest else coldest,
+        ladder=ladder is not None,
     )
     choice = choose(work, getattr(observe, "layout", "auto"))
     if hasattr(observe, "laid_out"):
@@ -119,6 +125,7 @@ def heat_bath(
             {
                 "name": choice.name,
                 "reason": choice.reason,
+                "refused": choice.refused,
                 "description": choice.engine.describe(options),
                 "chains_per_block": choice.engine.BLOCK,
                 "rule": options.rule,
@@ -133,7 +140,8 @@ def heat_bath(
             states = initial_states(model, blocks[k], streams, initial, clamp)
             return choice.engine(model, scan, states, key, blocks[k].start, options)
 
-        chains = _Chains(pool.map(start, len(blocks)), blocks, pool, realised, betas, ladder)
+        engines = pool.map(start, len(blocks))
+        chains = _Chains(engines, blocks, pool, realised, betas, ladder, fixed=coldest is hottest)
         done = chains.serve(bulk, schedule) if bulk is not None else chains.show(observe, schedule)
     return Tally(
         steps=done,
@@ -154,6 +162,7 @@ class _Chains:
         realised: Callable[[float], EnergyModel],
         betas: NDArray[np.float64],
         ladder: NDArray[np.float64] | None,
+        fixed: bool,
     ):
         self._engines = engines
         self._blocks = blocks
@@ -162,7 +171,7 @@ class _Chains:
         self._betas = betas
         self._ladder = ladder
         self._model = realised(float(betas[0]))
-        self._fixed = realised(float(betas.max())) is realised(float(betas.min()))
+        self._fixed = fixed
         self.toggles = 0
 
     def show(self, observe: Observer, schedule: Schedule) -> int:
@@ -185,19 +194,21 @@ class _Chains:
             stretch = 1
         stretch = max(1, stretch)
         energies = np.empty((chains, stretch))
-        sums = [bulk.sums() for _ in self._blocks]
+        # One set for each thread, and not for each block: there may be as many blocks as chains.
+        sums = [bulk.sums() for _ in range(self._pool.workers)]
         records = [
             Record(
                 model=bulk.model,
                 energies=energies[block],
                 best_energy=np.inf,
                 best_state=np.zeros(n, dtype=states_dtype(bulk.model)),
-                **part,
+                **sums[k % self._pool.workers],
             )
-            for block, part in zip(self._blocks, sums)
+            for k, block in enumerate(self._blocks)
         ]
-        done = schedule.n_warmup
-        self._advance(0, done)
+        done, breath = schedule.n_warmup, stretch * every
+        for first in range(0, done, breath):
+            self._advance(first, min(first + breath, done))
         for first in range(0, looks, stretch):
             count = min(stretch, looks - first)
             draws = bulk.draws(first, count)

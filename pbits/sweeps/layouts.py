@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pbits.kernels.jit import compiling
 from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.sweeps.engine import Engine, Options
 from pbits.sweeps.scan import Scan
@@ -25,6 +26,8 @@ LAYOUTS = {
     "polynomial": "PolynomialEngine",
     "cuda": "CudaEngine",
 }
+NEEDS_COMPILER = {"FieldsEngine", "LanesEngine", "BitsEngine", "LatticeEngine", "DenseEngine"}
+ONE_BETA = {"CounterEngine", "CudaEngine"}
 MANY_CHAINS = 128
 SOME_CHAINS = 16
 DENSE = 0.3
@@ -41,9 +44,11 @@ class Work:
         Held at the start.
     scan, options, chains
     beta : float
-        The highest.
+        The highest, of any chain.
     coldest : EnergyModel, optional
-        Held at the highest β, by a machine that is programmed anew at each.
+        Another model, held at the highest β by a machine that is programmed anew at each.
+    ladder : bool
+        Whether each chain has a β of its own.
     """
 
     model: EnergyModel
@@ -52,14 +57,16 @@ class Work:
     chains: int
     beta: float
     coldest: EnergyModel | None = None
+    ladder: bool = False
 
 
 class Choice(NamedTuple):
-    """A layout and why."""
+    """A layout, why, and what those that came first had against this work."""
 
     name: str
     engine: type[Engine]
     reason: str
+    refused: dict[str, list[str]]
 
 
 class _Rule(NamedTuple):
@@ -73,21 +80,37 @@ def _density(work: Work) -> float:
     return work.model.csr.nnz / work.model.n**2
 
 
+def _held_once(work: Work) -> bool:
+    """Whether one model is held at every β: some layouts hold only what is made of few couplings, and rounding at one β
+    tells nothing of another.
+    """
+    return work.coldest is None
+
+
+def _by_colour(work: Work) -> bool:
+    """Whether sites move class by class; the order within a class is free."""
+    return 0 < len(work.scan.sizes) < len(work.scan.sites)
+
+
 # The first rule that applies, and whose layout refuses nothing, decides.
 _ISING = (
     _Rule(
         "lattice",
-        lambda work: work.chains < 512 and work.model.n >= LARGE_LATTICE,
+        lambda work: _held_once(work) and work.chains < 512 and work.model.n >= LARGE_LATTICE and _by_colour(work),
         "a large lattice with one coupling strength and fewer than 512 chains: one chain at a time, as 512 blocks",
     ),
     _Rule(
         "bits",
-        lambda work: work.chains >= MANY_CHAINS,
+        lambda work: _held_once(work) and work.chains >= MANY_CHAINS,
         f"few distinct couplings, and {MANY_CHAINS} chains or more",
     ),
-    _Rule("dense", lambda work: _density(work) >= DENSE and work.model.n >= 64, "most sites are coupled"),
+    _Rule(
+        "dense",
+        lambda work: _held_once(work) and work.model.n >= 64 and _density(work) >= DENSE,
+        "most sites are coupled",
+    ),
     _Rule("lanes", lambda work: work.chains >= SOME_CHAINS, f"general couplings, and {SOME_CHAINS} chains or more"),
-    _Rule("fields", lambda work: True, "few chains: one at a time, with its fields kept up to date"),
+    _Rule("fields", lambda work: True, "one chain at a time, with its fields kept up to date"),
     _Rule("lanes", lambda work: True, "the order of updates needs it"),
     _Rule("counter", lambda work: True, "double precision and any scan"),
 )
@@ -124,7 +147,7 @@ def choose(work: Work, wanted: str = "auto") -> Choice:
         reasons = _refusals(engine, work)
         if reasons:
             raise ValueError(f"the layout {wanted!r} cannot sweep this: " + "; ".join(reasons))
-        return Choice(wanted, engine, "asked for")
+        return Choice(wanted, engine, "asked for", {})
     refused: dict[str, list[str]] = {}
     rules = next((rules for kind, rules in _RULES if isinstance(work.model, kind)), ())
     for rule in rules:
@@ -133,15 +156,19 @@ def choose(work: Work, wanted: str = "auto") -> Choice:
         engine = engine_of(rule.layout)
         reasons = _refusals(engine, work)
         if not reasons:
-            return Choice(rule.layout, engine, rule.reason)
+            return Choice(rule.layout, engine, rule.reason, refused)
         refused[rule.layout] = reasons
     told = "; ".join(f"{layout}: {', '.join(reasons)}" for layout, reasons in refused.items())
     raise ValueError(f"no layout can sweep this model ({told})")
 
 
 def _refusals(engine: type[Engine], work: Work) -> list[str]:
+    if NEEDS_COMPILER & {engine.__name__} and not compiling():
+        return ["it is made of vector instructions, and compilation is switched off (NUMBA_DISABLE_JIT)"]
+    if work.ladder and engine.__name__ in ONE_BETA:
+        return ["it gives every chain the same β"]
     reasons = engine.refusals(work.model, work.scan, work.options, work.beta)
-    if not reasons and work.coldest is not None and work.coldest is not work.model:
+    if not reasons and work.coldest is not None:
         reasons = engine.refusals(work.coldest, work.scan, work.options, work.beta)
     return reasons
 

@@ -16,7 +16,7 @@ from pbits.sweeps.scan import Scan
 NOMINAL_RATE = {"bits": 5.0, "fields": 0.2, "dense": 0.03}
 LANES = 512
 # An anneal of fewer sweeps gains more from another sweep than from another chain.
-ENOUGH_SWEEPS = 5000
+ENOUGH_SWEEPS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,8 @@ class Plan:
     Attributes
     ----------
     layout : str
+    threshold_bits : int
+        To be asked for with the layout.
     schedule : Schedule
         Its chains advance together; repeat it with other seeds until the budget is spent.
     repeats : int
@@ -33,6 +35,7 @@ class Plan:
     """
 
     layout: str
+    threshold_bits: int
     schedule: Schedule
     repeats: int
 
@@ -49,7 +52,7 @@ def anneal_plan(
     """Chains and sweeps of an anneal that is to find low energies within some seconds of one thread.
 
     Throughput is not time to target. The bit-parallel layout does most updates, but 512 at a time: a large graph
-    then gets few sweeps, where one long chain finds more. So it is taken only when its chains get 5000 sweeps, and one
+    then gets few sweeps, where one long chain finds more. So it is taken only when its chains get 4000 sweeps, and one
     chain at a time with up-to-date fields otherwise.
 
     Parameters
@@ -86,8 +89,8 @@ def anneal_plan(
         dense = model.csr.nnz > 0.3 * model.n**2 and can("dense", 1)
         layout = "dense" if dense else "fields"
         length = sweeps(layout, 1)
-    # Beyond some length another anneal is worth more than a longer one.
-    longest = LONGEST_ANNEAL[layout]
+    # Beyond some length another anneal is worth more than a longer one, and the larger the graph the later that is.
+    longest = max(ENOUGH_SWEEPS, model.n**2 // 1000) * (1 if layout == "bits" else 10)
     repeats = max(1, length // longest)
     schedule = Schedule.anneal(
         sweeps=max(1, min(length, longest)),
@@ -97,7 +100,4 @@ def anneal_plan(
         chains=chains,
         rule=rule,
     )
-    return Plan(layout=layout, schedule=schedule, repeats=repeats)
-
-
-LONGEST_ANNEAL = {"bits": 20_000, "fields": 200_000, "dense": 10_000}
+    return Plan(layout=layout, threshold_bits=options.threshold_bits, schedule=schedule, repeats=repeats)

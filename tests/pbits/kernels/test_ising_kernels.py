@@ -1,5 +1,8 @@
 """Sweeps equal their twins spin for spin, whatever the chunking and the blocks of chains."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +95,16 @@ def test_a_changed_kernel_source_changes_the_cache_stamp(tmp_path):
     assert sources_digest(folders[0]) != sources_digest(folders[1])
     stamp = ising.sweep_phases._cache._cache_file._source_stamp
     assert stamp[1] == sources_digest(Path(ising.__file__).parent)
+
+
+def test_a_kernel_elsewhere_is_stale_once_its_own_file_changes(tmp_path):
+    """A planted fault: the stamp of the package alone would keep the old machine code of a file outside it."""
+    module = tmp_path / "elsewhere.py"
+    results = []
+    for increment in (1, 100):
+        module.write_text(f"from pbits.kernels.jit import kernel\n\n@kernel\ndef add(x):\n    return x + {increment}\n")
+        os.utime(module, (increment, increment))
+        code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import elsewhere; print(elsewhere.add(1))"
+        done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)
+        results.append(int(done.stdout))
+    assert results == [2, 101]

@@ -1,5 +1,6 @@
 """The bit-parallel layout: equal to its twin bit for bit, to the exact law by χ², and faults in it are caught."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -44,6 +45,10 @@ MODELS = {
         5, [(0, 1), (1, 2), (2, 0), (2, 3), (3, 4)], np.array([40, -41, 45, 7, 1]) / 32, [0, 0.25, 0, 0.5, -4]
     ),
 }
+
+TWO_CLIQUES = pbits.IsingModel.from_edges(
+    10, [*itertools.combinations(range(7), 2), *itertools.combinations(range(7, 10), 2)], np.ones(24)
+)
 
 
 def key(seed=7):
@@ -94,18 +99,33 @@ def test_it_equals_the_twin(name, bits, rule):
     assert toggles == expected
 
 
-@pytest.mark.parametrize("name", ["complete5", "fields"])
-def test_each_chain_may_have_its_own_beta(name):
-    model = MODELS[name]
-    betas = np.array([0.1, 0.4, 0.7, 1.9])[rng.integers(4, size=512)] * np.array([[1.0], [1.3]])
-    block = engine(model)
+@pytest.mark.parametrize("model", [TWO_CLIQUES, MODELS["complete5"]], ids=["general", "compiled"])
+def test_one_half_at_a_middle_field_equals_the_twin(model):
+    # Under the Metropolis rule e^(−2β|f|) = ½ at |f| = 4; the triangle's sites cannot have that field, but share its
+    # class with sites that can.
+    betas = np.full(30, np.log(2) / 8)
+    assert twins.probability(np.float64(4), betas[0], 24, "metropolis") == 1 << 23
+    block = engine(model, rule="metropolis")
     toggles = block.advance(betas, 0)
-    states, expected = twin_of(model, betas)
+    states, expected = twin_of(model, betas, rule="metropolis")
     assert np.array_equal(block.states(), states)
     assert toggles == expected
-    one_for_all = engine(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("complete5", "heat-bath"), ("fields", "heat-bath"), ("fields", "metropolis")]
+)
+def test_each_chain_may_have_its_own_beta(name, rule):
+    model = MODELS[name]
+    betas = np.array([0.1, 0.4, 0.7, 1.9])[rng.integers(4, size=512)] * np.array([[1.0], [1.3]])
+    block = engine(model, rule=rule)
+    toggles = block.advance(betas, 0)
+    states, expected = twin_of(model, betas, rule=rule)
+    assert np.array_equal(block.states(), states)
+    assert toggles == expected
+    one_for_all = engine(model, rule=rule)
     one_for_all.advance(np.full(2, 0.4), 0)
-    as_vectors = engine(model)
+    as_vectors = engine(model, rule=rule)
     as_vectors.advance(np.concatenate([np.full((2, 511), 0.4), np.full((2, 1), 0.4 + 1e-14)], axis=1), 0)
     assert np.array_equal(one_for_all.states(), as_vectors.states())
 

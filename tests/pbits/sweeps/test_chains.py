@@ -1,5 +1,6 @@
 """Heat-bath chains: the exact law, the exact twin, clamps, counts, stops and the threads they run in."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pbits
 from hardware_models import pbit
 from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.kernels.jit import sources_digest
-from pbits.mapping import FixedPoint
+from pbits.mapping import FixedPoint, colour_classes
 from pbits.reference import stationary, transition_of, twins
 from pbits.streams import Stream, Streams
 from pbits.sweeps import Options, Scan, Work, choose, heat_bath, initial_states
@@ -166,10 +167,14 @@ def test_starts_are_uniform_given_or_clamped():
     assert starts(2, given[0], {0: -1}).T.tolist() == [[-1, -1, 1, -1, 1, 1]] * 2
 
 
-def test_starts_do_not_depend_on_the_blocks():
-    whole = initial_states(MODEL, slice(0, 100), STREAMS, None, {})
-    parts = [initial_states(MODEL, block, STREAMS, None, {}) for block in chain_blocks(100, 16)]
+@pytest.mark.parametrize("size", [1, 16, 64, 512])
+def test_starts_do_not_depend_on_the_blocks(size):
+    whole = initial_states(MODEL, slice(0, 700), STREAMS, None, {})
+    parts = [initial_states(MODEL, block, STREAMS, None, {}) for block in chain_blocks(700, size)]
     assert np.array_equal(whole, np.concatenate(parts, axis=1))
+    # No two chains start alike: 64 states and 700 chains, but no two neighbours by more than chance.
+    alike = (whole[:, 1:] == whole[:, :-1]).all(axis=0).mean()
+    assert alike < 1 / 64 + 5 * np.sqrt(1 / 64 / 699)
 
 
 def test_starts_of_categories_are_uniform_over_each_site():
@@ -371,7 +376,7 @@ def dense(n, seed=0):
     ],
 )
 def test_the_layout_follows_the_model_and_the_chains(model, chains, layout):
-    choice = TestChoice().choose(model, chains)
+    choice = TestChoice().choose(model, chains, scan=Scan.of(colour_classes(model)))
     assert choice.name == layout
     assert choice.reason
 
@@ -435,3 +440,70 @@ print(status("VmHWM") - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < megabytes
+
+
+def test_a_machine_that_is_programmed_on_the_way_gets_a_layout_that_can_follow():
+    """Rounded couplings are small whole numbers at both ends of this anneal, and not in between."""
+    model = lattice(8, 8, magnitude=1.0)
+    i, j, w = model.edges()
+    doubled = pbits.IsingModel.from_edges(64, np.stack([i, j], axis=1), np.where(np.arange(len(w)) % 2, w, 2 * w))
+    machine = pbit.Array(number=FixedPoint(total_bits=None, fraction_bits=8))
+    run = pbits.run(doubled, machine, pbits.Schedule.anneal(sweeps=60, chains=128), seed=1)
+    assert run.record["layout"]["name"] == "lanes"
+    fixed = pbits.run(doubled, machine, pbits.Schedule(n_samples=2, chains=128), seed=1)
+    assert fixed.record["layout"]["name"] == "bits"
+
+
+def test_what_came_first_is_told_with_its_reasons():
+    run = pbits.run(MODEL, pbit.Array(update="random"), pbits.Schedule(n_samples=2, chains=200), seed=1)
+    told = run.record["layout"]
+    assert told["name"] == "fields"
+    assert {"bits", "lanes"} <= told["refused"].keys()
+    assert "random scan" in " ".join(told["refused"]["lanes"])
+
+
+def test_the_best_energy_is_that_of_the_best_state():
+    model = gaussian(lattice(8, 8))
+    for layout in ("fields", "lanes", "counter"):
+        run = pbits.run(model, "ideal", pbits.Schedule.anneal(sweeps=300, chains=4), seed=2, layout=layout)
+        assert run.best_energy == float(model.energy(run.best_state))
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted", "message"),
+    [
+        (MODEL, {"layout": "typo"}, "layout is 'typo'; it must be one of auto, counter"),
+        (MODEL, {"threshold_bits": 16.0}, "threshold_bits is 16.0; it must be one of None, 16, 24, 32"),
+        (MODEL, {"keep": "all"}, "keep is 'all'; it must be one of draws, last"),
+        (pbits.PolynomialModel(3, {(0, 1, 2): 1.0}), {"keep": "last"}, "moments of an IsingModel"),
+        (pbits.GaussianModel(np.eye(2)), {"threshold_bits": 16}, "sites of this model hold reals"),
+        (pbits.problems.read("and-gate"), {"keep": "last"}, "would lose the draws"),
+    ],
+)
+def test_what_nobody_would_obey_is_refused(model, wanted, message):
+    machine = "langevin-rc-illustrative" if isinstance(model, pbits.GaussianModel) else "ideal"
+    with pytest.raises(ValueError, match=message):
+        pbits.run(model, machine, pbits.Schedule(n_samples=2, chains=2), seed=1, **wanted)
+
+
+def test_joules_per_draw_do_not_depend_on_what_is_kept():
+    schedule = pbits.Schedule(n_samples=100, chains=4)
+    kept, last = (
+        pbits.price(pbits.run(MODEL, "fpga-all-to-all", schedule, seed=1, keep=keep)).per_sample
+        for keep in ("draws", "last")
+    )
+    assert kept == pytest.approx(last, rel=1e-12)
+
+
+def test_without_a_compiler_the_plain_layout_runs():
+    code = """
+import pbits
+ring = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], 1.0)
+run = pbits.run(ring, "ideal", pbits.Schedule(n_samples=2, n_warmup=0, chains=200), seed=1)
+print(run.record["layout"]["name"])
+"""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "counter"
