@@ -158,7 +158,7 @@ class Policy:
         setup_s = max(setup_s for setup_s, _ in self.costs.values())
         plan = anneal_plan(
             posed.ising,
-            0.9 * max(budget_s - setup_s, budget_s / 10),
+            0.75 * max(budget_s - setup_s, budget_s / 10),
             beta_start=posed.beta_start,
             beta_stop=posed.beta_stop,
             rates=dict(NOMINAL_RATE) | rates,

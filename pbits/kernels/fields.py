@@ -149,9 +149,13 @@ def largest_field(indptr, weights, h, gains):
 
 
 @inlined
+def _value(values, columns, gains, k):
+    return values[k] * gains[columns[k] if len(columns) else k] if len(gains) else values[k]
+
+
+@inlined
 def _whole(values, columns, gains, unit, k):
-    value = values[k] * gains[columns[k] if len(columns) else k] if len(gains) else values[k]
-    return np.int64(np.rint(value / unit))
+    return np.int64(np.rint(_value(values, columns, gains, k) / unit))
 
 
 @kernel
@@ -164,6 +168,16 @@ def digits(values, columns, gains, unit):
     for k in range(len(values)):
         used |= _whole(values, columns, gains, unit, k)
     return used
+
+
+@kernel
+def misfit(values, columns, gains, unit):
+    """The largest |gains[columns]·values − unit·round(gains[columns]·values/unit)|; arguments as in `digits`."""
+    largest = 0.0
+    for k in range(len(values)):
+        rest = _value(values, columns, gains, k) - unit * _whole(values, columns, gains, unit, k)
+        largest = max(largest, abs(rest))
+    return largest
 
 
 @kernel

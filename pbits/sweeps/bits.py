@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,10 +200,30 @@ class _General:
         starts = np.where(np.arange(512)[:, None] >> np.arange(9) & 1, _ALL, np.uint64(0)).ravel()
         self.fields = classes.fields
         self._graph = (rows_, neighbours, starts)
-        self._scratch = aligned((9, 8), np.uint64), aligned((2 * self.fields.shape[1], 8), np.uint64)
 
     def run(self, words, streams, tables, *rest) -> int:
-        return bits.run_any(words, streams, self._graph, self._scratch, tables, *rest)
+        # Blocks share the graph and run at once, so each call takes room of its own.
+        scratch = aligned((9, 8), np.uint64), aligned((2 * self.fields.shape[1], 8), np.uint64)
+        return bits.run_any(words, streams, self._graph, scratch, tables, *rest)
+
+
+_PREPARED: WeakKeyDictionary[IsingModel, tuple[Scan, _Compiled | _General]] = WeakKeyDictionary()
+_PREPARING = Lock()
+
+
+def _prepared(model: IsingModel, scan: Scan) -> _Compiled | _General:
+    """What the kernels want of a model, made once for all blocks that move its sites by the same scan."""
+    with _PREPARING:
+        held = _PREPARED.get(model)
+        if held is None or held[0] is not scan:
+            rows = _rows(model, scan)
+            reasons = _reasons(rows, scan)
+            if reasons:
+                raise ValueError("the layout 'bits' cannot sweep this: " + "; ".join(reasons))
+            degree = _uniform_degree(rows)
+            sites = _Compiled(rows, scan, degree, model.n) if degree else _General(rows, scan, model.n)
+            held = _PREPARED[model] = (scan, sites)
+        return held[1]
 
 
 def _terms(model: IsingModel) -> bitplanes.Terms:
@@ -258,14 +280,7 @@ class BitsEngine(Engine):
 
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel)
-        rows = _rows(model, self._scan)
-        reasons = _reasons(rows, self._scan)
-        if reasons:
-            raise ValueError("the layout 'bits' cannot sweep this: " + "; ".join(reasons))
-        degree = _uniform_degree(rows)
-        self._sites = (
-            _Compiled(rows, self._scan, degree, model.n) if degree else _General(rows, self._scan, model.n)
-        )  # fmt: skip
+        self._sites = _prepared(model, self._scan)
         self._levels: tuple[int, bytes] | None = None
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:

@@ -13,6 +13,7 @@ from pbits.kernels import dense
 from pbits.kernels.simd import aligned
 from pbits.models import EnergyModel, IsingModel
 from pbits.sweeps.engine import Engine, Key, Options, Record
+from pbits.sweeps.fields import largest_field
 from pbits.sweeps.scan import Scan
 
 MAX_BYTES = 2_000_000_000
@@ -29,6 +30,8 @@ MORE_DIGITS = 2**29
 """And `low` of 32 bits into 2²⁸: four of them make one of 32 bits."""
 FEW_SITES = 512
 """Up to here all rows stay near the processor, and more digits cost little."""
+FLOATS = (1e-20, 1e20)
+"""Largest fields of a model whose thresholds float32 holds with room to spare, at any β."""
 FAR = 1e12
 ALWAYS_CLOSE = 1e33
 NO_DRAWS = np.zeros((0, 0, 0), dtype=np.int8)
@@ -97,6 +100,12 @@ class DenseEngine(Engine):
             reasons.append(
                 f"{model.n} sites, all to all, take {size / 1e9:.1f} GB; it holds {MAX_BYTES / 1e9:g} GB of couplings"
             )
+        largest = largest_field(model, scan.gains)
+        if largest and not FLOATS[0] <= largest <= FLOATS[1]:
+            reasons.append(
+                f"its float32 thresholds are for largest fields of {FLOATS[0]:g} to {FLOATS[1]:g}, not {largest:.3g}; "
+                "scale the model, and β the other way"
+            )
         if reasons:
             return reasons
         steepest = beta * (1.0 if scan.gains is None else float(scan.gains.max()))
@@ -132,13 +141,14 @@ class DenseEngine(Engine):
         )  # fmt: skip
         with np.errstate(divide="ignore", over="ignore"):
             base = (self._couplings.totals - h / unit) / 2
-            slope = np.minimum(1 / (4 * unit * gains), dense.FLAT)
+            slope = 1 / (4 * unit * gains)
         slack = fixed.slack * (1 + 1e-6) + dense.ROUNDING * np.abs(base)
-        # Fields which float32 does not tell apart from a threshold: all decisions in double precision.
-        slack[np.abs(base) > FAR] = ALWAYS_CLOSE
+        # Fields which float32 does not tell apart from a threshold, and slopes which it does not hold (no gain, or
+        # couplings very weak beside a field): all decisions in double precision.
+        slack[(np.abs(base) > FAR) | (slope > dense.FLAT)] = ALWAYS_CLOSE
         self._levels = dense.Levels(
             base=_padded(np.clip(base, -FAR, FAR), np.float32),
-            slope=_padded(slope, np.float32),
+            slope=_padded(np.minimum(slope, dense.FLAT), np.float32),
             slack=_padded(slack, np.float32),
         )
         short = fixed.high.dtype == np.int8

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,10 +20,16 @@ from pbits.sweeps.scan import Scan
 
 DIGITS = 52
 NARROW_DIGITS = 30
+MAX_LOG_ODDS_ERROR = 1e-4
+"""Largest rounding of 2βI that is let pass."""
+
+Made = TypeVar("Made")
+OfModels = WeakKeyDictionary[IsingModel, tuple[NDArray | None, Made]]
 
 # Models as the kernels want them, shared by the blocks of a run.
-_prepared: WeakKeyDictionary[IsingModel, fields.Couplings] = WeakKeyDictionary()
-_posed: WeakKeyDictionary[IsingModel, fields.Posed] = WeakKeyDictionary()
+_prepared: OfModels[fields.Couplings] = WeakKeyDictionary()
+_posed: OfModels[fields.Posed] = WeakKeyDictionary()
+_LOCK = Lock()
 
 
 class FieldsEngine(Engine):
@@ -47,6 +56,14 @@ class FieldsEngine(Engine):
             reasons.append("it sweeps site by site, and coupled sites move together in this scan")
         if options.rule != "heat-bath" and scan.persistence:
             reasons.append("persistence is of the heat bath; the Metropolis rule knows none")
+        if isinstance(model, IsingModel):
+            error = beta * (2 * _rounding(model, scan.gains))
+            if error > MAX_LOG_ODDS_ERROR:
+                reasons.append(
+                    f"its fields, whole numbers of 2^-{DIGITS} of the largest, which is "
+                    f"{largest_field(model, scan.gains):.3g}, would round 2βI by {error:.1g}, above "
+                    f"{MAX_LOG_ODDS_ERROR:g}"
+                )
         return reasons
 
     @classmethod
@@ -59,12 +76,7 @@ class FieldsEngine(Engine):
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
         self._model = model
-        if self._gains is None:
-            if model not in _prepared:
-                _prepared[model] = in_fixed_point(model)
-            self._couplings = _prepared[model]
-        else:
-            self._couplings = in_fixed_point(model, np.ascontiguousarray(self._gains, dtype=np.float64))
+        self._couplings = made_once(_prepared, model, self._gains, lambda: in_fixed_point(model, self._gains))
         self._chain = fields.Chain(
             spins=self._spins,
             fields=np.empty(model.n, dtype=self._couplings.h.dtype),
@@ -95,6 +107,15 @@ class FieldsEngine(Engine):
         return toggles
 
 
+def made_once(cache: OfModels[Made], model: IsingModel, gains: NDArray | None, make: Callable[[], Made]) -> Made:
+    """What is made of a model and the gains of a scan, made once for all blocks of chains."""
+    with _LOCK:
+        held = cache.get(model)
+        if held is None or held[0] is not gains:
+            held = cache[model] = gains, make()
+        return held[1]
+
+
 def unsigned_rows(model: IsingModel) -> tuple[NDArray, NDArray]:
     """Row pointers and columns of the couplings, not copied."""
     csr = model.csr
@@ -105,14 +126,31 @@ def unsigned_rows(model: IsingModel) -> tuple[NDArray, NDArray]:
 def posed_by(model: EnergyModel) -> fields.Posed:
     """What a model's energies are summed from."""
     assert isinstance(model, IsingModel), "spins have the energies of an Ising model"
-    if model not in _posed:
-        rows = unsigned_rows(model)
-        all_up = model.offset - model.csr.data.sum() / 2 - model.h.sum()
-        _posed[model] = fields.Posed(fields.starts_above(*rows), *rows, model.csr.data, model.h, all_up)
-    return _posed[model]
+    return made_once(_posed, model, None, lambda: _as_posed(model))
 
 
-def in_fixed_point(model: IsingModel, gains: NDArray[np.float64] | None = None) -> fields.Couplings:
+def _as_posed(model: IsingModel) -> fields.Posed:
+    rows = unsigned_rows(model)
+    all_up = model.offset - model.csr.data.sum() / 2 - model.h.sum()
+    return fields.Posed(fields.starts_above(*rows), *rows, model.csr.data, model.h, all_up)
+
+
+def largest_field(model: IsingModel, gains: NDArray | None = None) -> float:
+    """The largest |g_i| (Σ_j |J_ij| + |h_i|), in which g = 1 where there are no gains."""
+    return fields.largest_field(model.csr.indptr, model.csr.data, model.h, _factors(gains))
+
+
+def unit_of(model: IsingModel, gains: NDArray | None = None) -> float:
+    """The unit of `in_fixed_point`."""
+    csr, factors = model.csr, _factors(gains)
+    # Every float64 is a whole number of the least.
+    unit = max(2.0 ** (math.frexp(largest_field(model, gains))[1] - DIGITS), math.ulp(0.0))
+    used = fields.digits(csr.data, csr.indices, factors, unit)
+    used |= fields.digits(model.h, csr.indices[:0], factors, unit)
+    return unit * max(1, used & -used)
+
+
+def in_fixed_point(model: IsingModel, gains: NDArray | None = None) -> fields.Couplings:
     """Couplings and fields as whole numbers of a unit: the largest power of two in which they are exact, but at
     least 2⁻⁵² of the largest field.
 
@@ -122,18 +160,25 @@ def in_fixed_point(model: IsingModel, gains: NDArray[np.float64] | None = None) 
     gains : (n,) array, optional
         Factors on the input of each site.
     """
-    csr = model.csr
-    factors = np.empty(0) if gains is None else gains
-    largest = fields.largest_field(csr.indptr, csr.data, model.h, factors)
-    unit = 2.0 ** (math.frexp(largest)[1] - DIGITS)
-    straight = csr.indices[:0]
-    used = fields.digits(csr.data, csr.indices, factors, unit) | fields.digits(model.h, straight, factors, unit)
-    unit *= max(1, used & -used)
-    dtype = np.int32 if largest / unit < 2**NARROW_DIGITS else np.int64
+    csr, factors, unit = model.csr, _factors(gains), unit_of(model, gains)
+    dtype = np.int32 if largest_field(model, gains) / unit < 2**NARROW_DIGITS else np.int64
     weights, h = np.empty(csr.nnz, dtype=dtype), np.empty(model.n, dtype=dtype)
     fields.round_to(weights, csr.data, csr.indices, factors, unit)
-    fields.round_to(h, model.h, straight, factors, unit)
+    fields.round_to(h, model.h, csr.indices[:0], factors, unit)
     return fields.Couplings(*unsigned_rows(model), weights, h, unit)
+
+
+def _factors(gains: NDArray | None) -> NDArray[np.float64]:
+    return np.empty(0) if gains is None else np.ascontiguousarray(gains, dtype=np.float64)
+
+
+def _rounding(model: IsingModel, gains: NDArray | None) -> float:
+    """Bound on the rounding of a field in fixed point: that of a coupling, once for each neighbour and for h."""
+    csr, factors, unit = model.csr, _factors(gains), unit_of(model, gains)
+    misfit = max(
+        fields.misfit(csr.data, csr.indices, factors, unit), fields.misfit(model.h, csr.indices[:0], factors, unit)
+    )
+    return (int(model.degrees.max()) + 1) * misfit
 
 
 def looks_for(record: Record | None) -> fields.Looks:

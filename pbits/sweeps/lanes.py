@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pbits.kernels import lanes
-from pbits.kernels.fields import largest_field
 from pbits.kernels.xoshiro import seed
 from pbits.models import EnergyModel, IsingModel
 from pbits.models.base import read_only
 from pbits.sweeps.engine import Engine, Key, Options, Record
-from pbits.sweeps.fields import looks_for, posed_by, unsigned_rows
+from pbits.sweeps.fields import (
+    MAX_LOG_ODDS_ERROR,
+    OfModels,
+    largest_field,
+    looks_for,
+    made_once,
+    posed_by,
+    unit_of,
+    unsigned_rows,
+)
 from pbits.sweeps.scan import Scan
 
-MAX_LOG_ODDS_ERROR = 1e-4
-"""Largest rounding of 2βI that is let pass."""
 FLOATS = (1e-30, 1e37)
 """Largest fields of a model that float32 holds with room to spare."""
+ONE_ROUNDING = 2.0**-24
+
+_prepared: OfModels[lanes.Couplings] = WeakKeyDictionary()
 
 
 class LanesEngine(Engine):
@@ -50,8 +61,8 @@ class LanesEngine(Engine):
         if options.rule != "heat-bath" and scan.persistence:
             reasons.append("persistence is of the heat bath; the Metropolis rule knows none")
         if isinstance(model, IsingModel):
-            largest = _largest_field(model, scan.gains)
-            error = 2 * beta * largest * 2.0**-24
+            largest = largest_field(model, scan.gains)
+            error = 2 * beta * _rounding(model, scan.gains)
             if largest and not FLOATS[0] < largest < FLOATS[1]:
                 reasons.append(f"its float32 sums hold fields of {FLOATS[0]:g} to {FLOATS[1]:g}, not {largest:.3g}")
             if error > MAX_LOG_ODDS_ERROR:
@@ -68,15 +79,7 @@ class LanesEngine(Engine):
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
         self._model = model
-        csr = model.csr
-        indptr, indices = unsigned_rows(model)
-        base = model.h - csr.sum(axis=1)
-        twice = csr.data.astype(np.float32)
-        twice *= 2
-        if self._gains is not None:
-            base = base * self._gains
-            twice = (2 * csr.data * np.repeat(self._gains, np.diff(csr.indptr))).astype(np.float32)
-        self._couplings = lanes.Couplings(indptr, indices, twice, base.astype(np.float32))
+        self._couplings = made_once(_prepared, model, self._gains, lambda: _in_single(model, self._gains))
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:
         return self._sweep(betas, 0, None)
@@ -109,6 +112,25 @@ def _whole(array: NDArray) -> NDArray:
     return array if array.flags.c_contiguous else np.empty(array.shape, dtype=array.dtype)
 
 
-def _largest_field(model: IsingModel, gains: NDArray | None) -> float:
-    factors = np.empty(0) if gains is None else np.ascontiguousarray(gains, dtype=np.float64)
-    return largest_field(model.csr.indptr, model.csr.data, model.h, factors)
+def _in_single(model: IsingModel, gains: NDArray | None) -> lanes.Couplings:
+    """The couplings as the kernel holds them."""
+    csr = model.csr
+    base = model.h - csr.sum(axis=1)
+    twice = csr.data.astype(np.float32)
+    twice *= 2
+    if gains is not None:
+        base = base * gains
+        twice = (2 * csr.data * np.repeat(gains, np.diff(csr.indptr))).astype(np.float32)
+    return lanes.Couplings(*unsigned_rows(model), twice, base.astype(np.float32))
+
+
+def _rounding(model: IsingModel, gains: NDArray | None) -> float:
+    """Bound on the rounding of a float32 sum.
+
+    No sum on the way to a field is larger than the largest field L, nor is the one it starts from; all 2gJ of a row
+    together are twice that. So degree + 3 times L are rounded, and equal couplings all round to the same side. Sums
+    of whole numbers below 2²⁴ of one unit are exact; one rounding is that of 2βI.
+    """
+    largest = largest_field(model, gains)
+    exact = largest <= unit_of(model, gains) / ONE_ROUNDING
+    return largest * ONE_ROUNDING * (1 if exact else int(model.degrees.max()) + 3)

@@ -144,6 +144,24 @@ def test_couplings_of_few_digits_are_exact_and_narrow():
     assert none.h.tolist() == [0, 0, 0]
 
 
+def test_couplings_below_the_normal_floats_are_exact():
+    posed = pbits.IsingModel(model().csr * 1e-310, model().h * 1e-310)
+    couplings = in_fixed_point(posed)
+    assert couplings.unit > 0
+    assert np.array_equal(couplings.weights * couplings.unit, posed.csr.data)
+    assert np.array_equal(couplings.h * couplings.unit, posed.h)
+
+
+@pytest.mark.parametrize("gains", [np.empty(0), np.array([1.0, 2.0, -3.0])], ids=["plain", "gains"])
+def test_the_misfit_is_what_rounding_leaves(gains):
+    values, columns = np.array([0.3, -0.75, 5.0, 0.1]), np.array([2, 0, 1, 2])
+    factors = gains[columns] if len(gains) else 1.0
+    multiples = factors * values / 0.5
+    expected = 0.5 * np.abs(multiples - np.rint(multiples)).max()
+    assert fields.misfit(values, columns, gains, 0.5) == pytest.approx(expected, rel=1e-14)
+    assert fields.misfit(np.array([1.5, -2.0]), columns[:0], np.empty(0), 0.5) == 0
+
+
 def test_random_sites_come_from_all_bits_of_a_word():
     # A chain at β = 0 flips half of its visits; which sites it visits is uniform.
     posed = pbits.IsingModel(np.zeros((5, 5)))

@@ -42,7 +42,8 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("chains", [5, 40])
+# Four whole vectors of chains have a loop of their own.
+@pytest.mark.parametrize("chains", [5, 40, 64])
 @pytest.mark.parametrize("phases", PHASES.values(), ids=PHASES)
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_chains_equal_their_twin(phases, options, chains):

@@ -99,12 +99,12 @@ def test_it_equals_the_twin(name, bits, rule):
     assert toggles == expected
 
 
-@pytest.mark.parametrize("model", [TWO_CLIQUES, MODELS["complete5"]], ids=["general", "compiled"])
-def test_one_half_at_a_middle_field_equals_the_twin(model):
-    # Under the Metropolis rule e^(−2β|f|) = ½ at |f| = 4; the triangle's sites cannot have that field, but share its
-    # class with sites that can.
-    betas = np.full(30, np.log(2) / 8)
-    assert twins.probability(np.float64(4), betas[0], 24, "metropolis") == 1 << 23
+@pytest.mark.parametrize(("model", "field"), [(TWO_CLIQUES, 4), (MODELS["complete5"], 1)], ids=["general", "compiled"])
+def test_one_half_at_a_middle_field_equals_the_twin(model, field):
+    # The Metropolis rule has e^(−2β|f|) = ½ there. The sites of the triangle are of one class with those of the larger
+    # clique, but cannot have the field.
+    betas = np.full(6, np.log(2) / (2 * field))
+    assert twins.probability(np.float64(field), betas[0], 24, "metropolis") == 1 << 23
     block = engine(model, rule="metropolis")
     toggles = block.advance(betas, 0)
     states, expected = twin_of(model, betas, rule="metropolis")
@@ -166,6 +166,17 @@ def test_calls_and_looks_change_no_draw(name):
     assert toggles == looked.sweep(betas[:22], 0, 2, record(model, 512, 11)) + looked.advance(betas[22:], 22)
     assert np.array_equal(whole.states(), parts.states())
     assert np.array_equal(whole.states(), looked.states())
+
+
+def test_blocks_of_one_scan_share_the_couplings():
+    model, scan = MODELS["fields"], Scan.sequential(8)
+    blocks = [engine(model, scan=scan, block=block) for block in (0, 1)]
+    assert blocks[0]._sites is blocks[1]._sites
+    assert engine(model, scan=Scan.sequential(8, gains=np.full(8, 0.5)))._sites is not blocks[0]._sites
+    for block in blocks:
+        block.advance(np.array([0.5, 0.7]), 0)
+    for number, block in enumerate(blocks):
+        assert np.array_equal(block.states(), twin_of(model, np.array([0.5, 0.7]), block=number)[0])
 
 
 def test_more_classes_than_slots_change_no_draw(monkeypatch):

@@ -12,6 +12,7 @@ from scipy import stats
 
 import pbits
 from pbits.kernels import dense as kernels
+from pbits.reference import conditionals, stationary, transition_of
 from pbits.reference import dense as twin
 from pbits.sweeps.counter import CounterEngine
 from pbits.sweeps.dense import MAX_INPUT_ERROR, DenseEngine, _order, fixed_point
@@ -215,8 +216,8 @@ def test_a_model_held_anew_is_the_one_swept():
     assert np.array_equal(fast.states(), slow.T)
 
 
-def chi_square(posed, beta, *, scan=None, rule="heat-bath", sweeps=80_000, thin=10, fault=None):
-    """p-value of the visited states against the exact law; 16 chains."""
+def chi_square(posed, beta, *, scan=None, rule="heat-bath", sweeps=80_000, thin=10, fault=None, law=None):
+    """p-value of the visited states against the Boltzmann law, or another; 16 chains."""
     chains = 16
     fast = engine(posed, scan, chains, rule=rule)
     if fault is not None:
@@ -226,7 +227,7 @@ def chi_square(posed, beta, *, scan=None, rule="heat-bath", sweeps=80_000, thin=
     fast.sweep(np.full(sweeps, beta), 100, thin, noted)
     weights = 2 ** np.arange(posed.n)[::-1]
     seen = np.bincount(((noted.draws > 0) @ weights).ravel(), minlength=2**posed.n)
-    expected = pbits.exact(posed, beta=beta).probabilities * seen.sum()
+    expected = (pbits.exact(posed, beta=beta).probabilities if law is None else law) * seen.sum()
     order = np.argsort(expected)
     # Rare states are put together until a class holds 20 of them.
     group = np.minimum(np.cumsum(expected[order]) // 20, np.searchsorted(expected[order], 20))
@@ -240,7 +241,6 @@ LAWS = {
     "signs": (model(8, "signs", seed=3), 0.8, {}),
     "cold": (model(6, "integers", seed=5, h=0.05), 4.0, {"thin": 20, "sweeps": 110_000}),
     "random scan": (model(8, seed=6), 1.0, {"scan": Scan.random(8)}),
-    "gains": (model(8, seed=3), 1.0, {"scan": Scan.sequential(8, gains=np.ones(8))}),
     "metropolis": (model(8, seed=3), 1.0, {"rule": "metropolis"}),
 }
 
@@ -248,6 +248,15 @@ LAWS = {
 @pytest.mark.parametrize(("posed", "beta", "how"), LAWS.values(), ids=LAWS)
 def test_states_have_the_exact_law(posed, beta, how):
     assert chi_square(posed, beta, **how) > P_FLOOR
+
+
+def test_unequal_gains_have_the_law_of_their_transitions():
+    posed, gains = model(8, seed=3), np.linspace(0.3, 1.8, 8)
+    up = conditionals(posed, 1.0)
+    law = stationary(transition_of(1 / (1 + (1 / up - 1) ** gains), "sequential"))
+    scan = Scan.sequential(8, gains=gains)
+    assert chi_square(posed, 1.0, scan=scan, law=law) > P_FLOOR
+    assert chi_square(posed, 1.0, scan=scan) < P_FLOOR
 
 
 def test_a_threshold_off_by_two_per_cent_has_another_law():
@@ -279,6 +288,17 @@ def test_huge_fields_and_no_couplings_are_swept():
     ):
         fast, slow, betas = engine(posed), start(20, 3), np.full(20, 0.7)
         assert fast.advance(betas, 0) == twin.sweep(slow, posed, range(20), betas, THERMAL)
+        assert np.array_equal(fast.states(), slow.T)
+
+
+@pytest.mark.parametrize("rule", ["heat-bath", "metropolis"])
+def test_couplings_far_weaker_than_a_field_count_when_cold(rule):
+    J, betas = couplings(20, "gaussian") * 1e-32, np.geomspace(1e30, 1e33, 40)
+    posed = pbits.IsingModel(J, np.eye(20)[3])
+    for scan in (Scan.sequential(20), Scan.sequential(20, gains=GAINS)):
+        fast, slow = engine(posed, scan, rule=rule), start(20, 3)
+        toggles = twin.sweep(slow, posed, range(20), betas, THERMAL, rule=rule, gains=scan.gains)
+        assert fast.advance(betas, 0) == toggles
         assert np.array_equal(fast.states(), slow.T)
 
 
@@ -322,6 +342,16 @@ def test_refusals_name_every_reason():
     assert "GB" in DenseEngine.refusals(large, Scan.sequential(30_000), options, 1.0)[0]
     polynomial = pbits.PolynomialModel(3, {(0, 1, 2): 1.0})
     assert "PolynomialModel" in DenseEngine.refusals(polynomial, Scan.sequential(3), options, 1.0)[0]
+    strong = pbits.IsingModel(np.full((64, 64), 1e40 / 64) - np.eye(64) * 1e40 / 64, np.full(64, 0.3e40))
+    for scale, told in ((1.0, "1.28e+40"), (1e-19, "1.28e+21"), (1e-61, "1.28e-21")):
+        scaled = pbits.IsingModel(strong.J * scale, strong.h * scale)
+        (reason,) = DenseEngine.refusals(scaled, Scan.sequential(64), options, 0.5e-40 / scale)
+        assert told in reason
+    scaled = pbits.IsingModel(strong.J * 1e-40, strong.h * 1e-40)
+    assert DenseEngine.refusals(scaled, Scan.sequential(64), options, 0.5) == []
+    far = Scan.sequential(64, gains=np.full(64, 1e30))
+    assert "1.28e+30" in DenseEngine.refusals(scaled, far, options, 0.5e-30)[0]
+    assert DenseEngine.refusals(pbits.IsingModel(np.zeros((3, 3))), Scan.sequential(3), options, 1.0) == []
     assert f"{MAX_INPUT_ERROR:g}" in DenseEngine.refusals(posed, Scan.sequential(10), options, 1e12)[0]
 
 

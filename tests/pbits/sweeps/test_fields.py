@@ -1,5 +1,9 @@
 """One chain with cached fields as an engine: the exact law under every scan and rule, and looks that agree."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -7,7 +11,8 @@ from scipy.stats import chisquare
 import pbits
 from pbits.reference import conditionals, stationary, transition_of
 from pbits.sweeps import Key, Options, Record, Scan
-from pbits.sweeps.fields import FieldsEngine
+from pbits.sweeps.fields import FieldsEngine, made_once
+from pbits.sweeps.layouts import Work, choose
 
 KEY = Key(thermal=(np.uint32(11), np.uint32(22)), site=(np.uint32(33), np.uint32(44)))
 FALSE_ALARM = 1e-4  # of each chi-square test; seeds are fixed, so each has passed once for all
@@ -223,3 +228,55 @@ def test_what_is_refused_is_told():
         (reason,) = FieldsEngine.refusals(posed, scan, Options(rule=rule), 1.0)
         assert word in reason
     assert "double precision" in FieldsEngine.describe(Options())
+
+
+def test_fields_that_a_far_larger_one_leaves_no_digits_are_refused():
+    posed, scan = pbits.IsingModel([[0, 0.3], [0.3, 0]], [1e15, 0]), Scan.sequential(2)
+    (reason,) = FieldsEngine.refusals(posed, scan, Options(), 1.0)
+    assert "0.2" in reason  # 2β · 2 terms · |0.3 − 0.25|
+    assert "1e+15" in reason
+    choice = choose(Work(model=posed, scan=scan, options=Options(), chains=1, beta=1.0))
+    assert choice.name == "counter"
+    assert choice.refused["fields"] == [reason]
+    # So are gains as far apart, and couplings which their unit holds are not.
+    pair, apart = pbits.IsingModel([[0, 0.3], [0.3, 0]]), np.array([1e15, 1.0])
+    assert FieldsEngine.refusals(pair, Scan.sequential(2, gains=apart), Options(), 1.0)
+    exact = pbits.IsingModel([[0, 0.25], [0.25, 0]], [1e15, 0])
+    assert FieldsEngine.refusals(exact, scan, Options(), 1e300) == []
+
+
+def test_the_bound_on_rounding_holds_and_is_no_more_than_it_needs():
+    posed, scan = model(200), Scan.sequential(200)
+    couplings = engine(posed)._couplings
+    held = np.abs(couplings.weights * couplings.unit - posed.csr.data)
+    row_errors = np.add.reduceat(held, posed.csr.indptr[:-1]) + np.abs(couplings.h * couplings.unit - posed.h)
+    # The sum of 200 uniform numbers is half of 200 times the largest.
+    least = 1e-4 / (2 * row_errors.max())
+    assert FieldsEngine.refusals(posed, scan, Options(), 0.4 * least) == []
+    assert "round" in FieldsEngine.refusals(posed, scan, Options(), least)[0]
+
+
+def test_models_below_the_normal_floats_are_swept():
+    posed, far = model(integers=True), 2.0**-1028
+    tiny = pbits.IsingModel(posed.csr * far, posed.h * far)
+    assert FieldsEngine.refusals(tiny, Scan.sequential(6), Options(), 1.5 * 2.0**1022) == []
+    one, other = engine(posed), engine(tiny)
+    assert one.advance(np.full(500, 1.5 * 2.0**-6), 0) == other.advance(np.full(500, 1.5 * 2.0**1022), 0)
+    assert np.array_equal(one.states(), other.states())
+
+
+def test_what_blocks_share_is_made_once_however_many_threads_ask():
+    posed, cache, made = model(), WeakKeyDictionary(), []
+
+    def make():
+        time.sleep(0.01)
+        made.append(len(made))
+        return made[-1]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: made_once(cache, posed, GAINS, make), range(16))) == {0}
+    assert made_once(cache, posed, GAINS.copy(), make) == 1
+    assert made_once(cache, model(), GAINS, make) == 2
+    scan = Scan.sequential(6, gains=GAINS)
+    assert engine(posed, scan)._couplings is engine(posed, scan, chain=1)._couplings
+    assert engine(posed, scan)._couplings is not engine(posed)._couplings

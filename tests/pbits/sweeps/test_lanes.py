@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 import pbits
 from pbits.reference import conditionals, stationary, transition, transition_of
 from pbits.sweeps import Key, Options, Record, Scan
-from pbits.sweeps.lanes import LanesEngine
+from pbits.sweeps.lanes import MAX_LOG_ODDS_ERROR, LanesEngine, _rounding
 
 KEY = Key(thermal=(np.uint32(11), np.uint32(22)), site=(np.uint32(33), np.uint32(44)))
 FALSE_ALARM = 1e-4  # of each chi-square test; seeds are fixed, so each has passed once for all
@@ -210,21 +210,85 @@ def test_programming_anew_keeps_the_states_and_changes_the_law():
     assert p_value(drawn(block, second, beta, 5_000, 20), pbits.exact(second, beta).probabilities) > FALSE_ALARM
 
 
-def test_sums_in_single_precision_are_as_exact_as_the_refusal_says():
-    # The largest rounding of 2βI over many states, against the bound that is refused beyond.
-    n, beta = 400, 3.0
+def gaussian(n=400):
     rng = np.random.default_rng(0)
     J = np.triu(rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.1), 1)
-    posed = pbits.IsingModel(J + J.T, rng.normal(size=n))
-    states = start(n, 200).astype(float)
+    return pbits.IsingModel(J + J.T, rng.normal(size=n))
+
+
+def equal(J, h, n=301):
+    return pbits.IsingModel(J * (1 - np.eye(n)), np.full(n, h))
+
+
+def whole(n=400):
+    """Multiples of 3/8, as sparse as those of G-set, with fields."""
+    rng = np.random.default_rng(0)
+    J = np.triu(rng.integers(-2, 3, (n, n)) * (rng.random((n, n)) < 0.12), 1)
+    return pbits.IsingModel(0.375 * (J + J.T), 0.375 * rng.integers(-3, 4, n))
+
+
+SINGLE = {
+    "gaussian": (gaussian(), 0.01),
+    "equal": (equal(0.1, 0.0), 0.15),
+    "equal, in a strong field": (equal(0.01, 100.0), 0.5),
+    "whole": (whole(), 0.0),
+}
+
+
+@pytest.mark.parametrize(("posed", "share"), SINGLE.values(), ids=SINGLE)
+def test_sums_in_single_precision_are_as_exact_as_the_refusal_says(posed, share):
+    # Over states of every magnetisation; equal couplings all round to the same side.
+    n = posed.n
+    states = np.where(np.random.default_rng(1).random((n, 200)) < np.linspace(0, 1, 200), 1.0, -1.0)
     csr, base = posed.csr, (posed.h - posed.csr.sum(axis=1)).astype(np.float32)
     sums = np.repeat(base[:, None], 200, axis=1)
     for site in range(n):
         for edge in range(csr.indptr[site], csr.indptr[site + 1]):
             sums[site] += np.float32(2 * csr.data[edge]) * (states[csr.indices[edge]] > 0)
     assert sums.dtype == np.float32
-    error = 2 * beta * np.abs(sums - (csr @ states + posed.h[:, None])).max()
-    assert error < 2 * beta * (np.abs(J + J.T).sum(axis=1) + np.abs(posed.h)).max() * 2.0**-24 * 4
+    error, bound = np.abs(sums - (csr @ states + posed.h[:, None])).max(), _rounding(posed, None)
+    assert share * bound <= error <= bound
+    if share == 0:
+        assert error == 0
+    # And the bound is what is refused beyond.
+    beta = MAX_LOG_ODDS_ERROR / (2 * bound)
+    scan = Scan.sequential(n)
+    assert LanesEngine.refusals(posed, scan, Options(), 0.999 * beta) == []
+    assert "round" in LanesEngine.refusals(posed, scan, Options(), 1.001 * beta)[0]
+
+
+def test_equal_couplings_of_many_neighbours_are_refused_and_usual_models_are_not():
+    scan = Scan.sequential(301)
+    assert "round" in LanesEngine.refusals(equal(0.1, 0.0), scan, Options(), 3.0)[0]
+    assert LanesEngine.refusals(equal(0.125, 0.0), scan, Options(), 3.0) == []
+    # Gains may take the common unit away.
+    gains = np.linspace(0.5, 1.5, 301)
+    assert LanesEngine.refusals(equal(0.125, 0.0), Scan.sequential(301, gains=gains), Options(), 3.0)
+    halves = np.full(301, 0.5)
+    assert LanesEngine.refusals(equal(0.125, 0.0), Scan.sequential(301, gains=halves), Options(), 3.0) == []
+    for shape in ((40, 40), (12, 12, 12)):
+        n = int(np.prod(shape))
+        for draw in (np.random.default_rng(0).normal, lambda size: np.random.default_rng(0).choice([-1.0, 1.0], size)):
+            site = np.arange(n).reshape(shape)
+            edges = np.concatenate(
+                [np.stack([site, np.roll(site, 1, axis)], axis=-1).reshape(-1, 2) for axis in range(len(shape))]
+            )
+            lattice = pbits.IsingModel.from_edges(n, edges, draw(size=len(edges)))
+            assert LanesEngine.refusals(lattice, Scan.sequential(n), Options(), 3.0) == []
+
+
+def test_blocks_share_the_couplings_of_a_model_and_its_gains():
+    posed, scan = model(), Scan.sequential(6, gains=GAINS)
+    first, second = engine(posed, scan), engine(posed, scan, chain0=64)
+    assert first._couplings is second._couplings
+    plain = engine(posed)
+    assert plain._couplings is engine(posed, chain0=64)._couplings
+    assert not np.array_equal(plain._couplings.twice, first._couplings.twice)
+    other = engine(posed, Scan.sequential(6, gains=2 * GAINS))
+    assert np.array_equal(other._couplings.twice, 2 * first._couplings.twice)
+    kept = first._couplings
+    first.hold(model(seed=2))
+    assert first._couplings is not kept
 
 
 def test_what_is_refused_is_told():
