@@ -206,7 +206,7 @@ class _Chains:
             )
             for k, block in enumerate(self._blocks)
         ]
-        done, breath = schedule.n_warmup, stretch * every
+        done, breath = schedule.n_warmup, max(1, STRETCH_UPDATES // (n * chains))
         for first in range(0, done, breath):
             self._advance(first, min(first + breath, done))
         for first in range(0, looks, stretch):

@@ -507,3 +507,17 @@ print(run.record["layout"]["name"])
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, env=environment
     )
     assert done.stdout.strip() == "counter"
+
+
+def test_a_warm_up_takes_few_calls(monkeypatch):
+    calls = []
+    advance = CounterEngine.advance
+
+    def counted(self, betas, step0):
+        calls.append(len(betas))
+        return advance(self, betas, step0)
+
+    monkeypatch.setattr(CounterEngine, "advance", counted)
+    schedule = pbits.Schedule(n_samples=1, n_warmup=5000, chains=2)
+    pbits.run(MODEL, "ideal", schedule, seed=1, layout="counter")
+    assert calls[0] == 5000
