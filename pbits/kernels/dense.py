@@ -1,13 +1,15 @@
 """Sweeps of all-to-all Ising models: narrow integer couplings, thresholds drawn ahead, exact where it is close.
 
-A coupling is a fixed-point number, J_ij = unit·(high_ij + fine·low_ij), with `high` of 8 or 16 bits. Each chain
-keeps Σ_j high_ij x_j of the bits x = (1 + s)/2 up to date as integers, so nothing drifts. A decision u < σ(2βgI) is
-I > ln(u/(1 − u))/(2βg): the right side depends on no spin, and is computed for many sites at once, in float32. Where
-`high` and float32 cannot tell, the field is summed with `low` too and the decision made in float64; so every
-decision is that of the fixed-point couplings in double precision.
+A coupling is a fixed-point number, J_ij = unit·(high_ij + fine·low_ij), with `high` of 8 or 16 bits and `low` in
+digits of 16. Each chain keeps Σ_j high_ij x_j of the bits x = (1 + s)/2 up to date as integers, so nothing drifts.
+A decision u < σ(2βgI) is I > ln(u/(1 − u))/(2βg): the right side depends on no spin, and is computed for many sites
+at once, in float32. Where `high` and float32 cannot tell, the field is summed with `low` too and the decision made in
+float64; so every decision is that of the fixed-point couplings in double precision.
 
 Four changed spins wait until their rows of `high` are added together, in `high`'s own width: four entries of at most
 a quarter of its range cannot overflow it. Until then a field adds the entries of the waiting rows.
+
+Looks wait too: `low` serves their energies alone, and a row of it is fetched once for all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from numba.core import types
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numba.extending import intrinsic
 
-from pbits.kernels.jit import inlined, kernel
+from pbits.kernels.jit import inlined, kernel, part
 from pbits.kernels.philox import philox4x32, to_uniform
 from pbits.kernels.simd import (
     absolute,
@@ -48,6 +50,10 @@ CERTAIN = np.float32(2.0**30)
 """Beyond every sum of a row of `high`."""
 FLAT = np.float32(1e30)
 """The steepest threshold, of β = 0 or of no gain; its products stay finite."""
+BASE = 65534
+"""Of the digits of `low`, rounded to nearest: at most half of it in magnitude."""
+WAITING = 64
+"""Looks of a block of chains that may wait: one for each bit of a word."""
 ROUNDING = np.float32(2.0**-19)
 """Bound on the error of a threshold over the size of its terms: four times that of the logarithm."""
 
@@ -59,10 +65,11 @@ class Couplings(NamedTuple):
     ----------
     high : (n + 1, columns) int8 or int16
         Leading digits, at most a quarter of the range in magnitude; the last row is zero.
-    low : (n + 1, columns) int16, or int32 up to 2²⁸, or (0, columns)
-        Digits below; absent where `high` is exact.
-    totals, low_totals : (n,) int64
-        Row sums of `high` and of `low`.
+    low : (digits, n + 1, columns) int16
+        Digits below, of base `BASE`, the most significant first: low_ij = Σ_p low_pij·BASE^(digits − 1 − p). No digits
+        where `high` is exact.
+    totals : (n,) int64
+        Row sums of `high`.
     h, gains : (columns,) float64
     unit, fine : float
         J = unit·(high + fine·low).
@@ -71,7 +78,6 @@ class Couplings(NamedTuple):
     high: np.ndarray
     low: np.ndarray
     totals: np.ndarray
-    low_totals: np.ndarray
     h: np.ndarray
     gains: np.ndarray
     unit: float
@@ -97,24 +103,50 @@ class Levels(NamedTuple):
 
 
 class Chains(NamedTuple):
-    """The state of a block of chains, each array (chains, columns).
+    """The state of a block of chains.
 
     Attributes
     ----------
-    spins : int8
+    spins : (chains, columns) int8
         Padding is −1.
-    sums : int32, or int16 with `high` of int8
+    sums : (chains, columns) int32, or int16 with `high` of int8
         Σ_j high_ij x_j.
-    low_sums : int32, or int64 with `low` of int32
-        Σ_j low_ij x_j, of the spins at the last look.
-    looked : int8
+    looked : (chains, columns) int8
         The spins at the last look.
+    low_pairs : (chains,) int64
+        Σ_ij s_i low_ij s_j of `looked`.
     """
 
     spins: np.ndarray
     sums: np.ndarray
-    low_sums: np.ndarray
     looked: np.ndarray
+    low_pairs: np.ndarray
+
+
+class Waiting(NamedTuple):
+    """Looks that wait for their energies, numbered look · chains + chain; one row more stands for none.
+
+    Attributes
+    ----------
+    spins : (WAITING + 1, columns) int8
+    agreement : (WAITING + 1, columns) int8
+        (s + r)/2 of the spins s and those of the look before, r; or (s − r)/2, where that has fewer zeros.
+    changed : (n,) uint64
+        Bit w is set where `agreement` of look w is zero.
+    low_change : (WAITING + 1,) int64
+        A quarter of sᵀ·low·s − rᵀ·low·r.
+    pairs : (WAITING + 1,) int64
+        sᵀ·high·s.
+    fields : (WAITING + 1,) float64
+        hᵀs.
+    """
+
+    spins: np.ndarray
+    agreement: np.ndarray
+    changed: np.ndarray
+    low_change: np.ndarray
+    pairs: np.ndarray
+    fields: np.ndarray
 
 
 class Looks(NamedTuple):
@@ -165,32 +197,116 @@ def add_rows(sums, c, rows, r0, r1, r2, r3, m0, m1, m2, m3):
 
 
 @kernel
-def catch_up(sums, c, rows, old, new, keep):
-    """Bring Σ_j rows_ij x_j of chain c from the spins `old` to the spins `new`, and set `old` to `new`.
-
-    `keep` is the integer 0 in a width which four rows cannot overflow.
-    """
+def sum_up(sums, c, rows, spins):
+    """Add the rows of the spins that are up to the sums of chain c."""
     none = np.uint64(len(rows) - 1)
-    minus = type(keep)(-1)
+    keep = type(rows[0, 0])(0)
     r0 = r1 = r2 = r3 = none
-    m0 = m1 = m2 = m3 = keep
-    waiting = 0
-    for first in range(0, sums.shape[1], 16):
-        changed = bits_of(load_digits(old, c, first) != load_digits(new, c, first))
-        while changed:
-            j = np.uint64(first) + np.uint64(trailing_zeros(changed))
-            changed &= changed - np.uint64(1)
-            r3, r2, r1, r0 = r2, r1, r0, j
-            m3, m2, m1, m0 = m2, m1, m0, keep if new[c, j] > 0 else minus
-            old[c, j] = new[c, j]
-            waiting += 1
-            if waiting == 4:
-                add_rows(sums, c, rows, r0, r1, r2, r3, m0, m1, m2, m3)
+    for j in range(len(rows) - 1):
+        if spins[c, j] > 0:
+            r3, r2, r1, r0 = r2, r1, r0, np.uint64(j)
+            if r3 != none:
+                add_rows(sums, c, rows, r0, r1, r2, r3, keep, keep, keep, keep)
                 r0 = r1 = r2 = r3 = none
-                m0 = m1 = m2 = m3 = keep
-                waiting = 0
-    if waiting:
-        add_rows(sums, c, rows, r0, r1, r2, r3, m0, m1, m2, m3)
+    add_rows(sums, c, rows, r0, r1, r2, r3, keep, keep, keep, keep)
+
+
+@intrinsic
+def add_products(typingctx, total, a, row, b, line, column):
+    """Products of 32 elements of row `row` of `a`, int16, and row `line` of `b`, int8, in pairs onto an `i32x16`."""
+    if total is not i32x16 or (a, b) != (types.Array(types.int16, 2, "C"), types.Array(types.int8, 2, "C")):
+        return None
+
+    def codegen(context, builder, sig, args):
+        wide = ir.VectorType(ir.IntType(32), 32)
+
+        def load(array, row):
+            bits = sig.args[array].dtype.bitwidth
+            stored = ir.VectorType(ir.IntType(bits), 32)
+            view = context.make_array(sig.args[array])(context, builder, args[array])
+            row, column = (context.cast(builder, args[k], sig.args[k], types.intp) for k in (row, 5))
+            position = builder.add(builder.mul(row, builder.extract_value(view.shape, 1)), column)
+            pointer = builder.bitcast(builder.gep(view.data, [position]), stored.as_pointer())
+            return builder.sext(builder.load(pointer, align=bits // 8), wide)
+
+        products = builder.mul(load(1, 2), load(3, 4))
+        # Even and odd lanes: as one instruction (vpmaddwd, vpdpwssd) of these processors adds them.
+        even, odd = (
+            builder.shuffle_vector(products, ir.Constant(wide, ir.Undefined), ir.Constant(i32x16.llvm, lanes))
+            for lanes in (list(range(0, 32, 2)), list(range(1, 32, 2)))
+        )
+        return builder.add(args[0], builder.add(even, odd))
+
+    return i32x16(total, a, row, b, line, column), codegen
+
+
+@intrinsic
+def sum_of(typingctx, value):
+    """Sum of the lanes of an `i32x16`, which 32 bits must hold."""
+    if value is not i32x16:
+        return None
+
+    def codegen(context, builder, sig, args):
+        lane, name = ir.IntType(32), "llvm.vector.reduce.add.v16i32"
+        function = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(lane, [i32x16.llvm]), name
+        )
+        return builder.call(function, args)
+
+    return types.int32(value), codegen
+
+
+@kernel
+def agree(waiting, w, n, spins, s, before, r):
+    """Fill in `agreement` and `changed` of look w, from its spins in row s and those of the look before in row r."""
+    same = 0
+    for j in range(n):
+        same += spins[s, j] * before[r, j]
+    sign = 1 if same >= 0 else -1
+    for j in range(n):
+        both = (spins[s, j] + sign * before[r, j]) >> 1
+        waiting.agreement[w, j] = both
+        waiting.changed[j] |= np.uint64(both == 0) << np.uint64(w)
+
+
+@kernel
+def change_pairs(low, waiting):
+    """Add up `low_change`, four looks at a time, and forget what has changed.
+
+    sᵀLs − rᵀLr = (s − r)ᵀL(s + r): rows where the spins differ, over columns where they agree. Of r and −r, which has
+    the same pairs, the closer is taken, so at most half of the rows. The sum over a row, up to 32767·n, has 32 bits.
+    """
+    agreement, totals = waiting.agreement, waiting.low_change
+    for i in range(len(waiting.changed)):
+        word = waiting.changed[i]
+        waiting.changed[i] = 0
+        while word:
+            # A word without bits has 64 trailing zeros: look number WAITING, which stands for none.
+            w0 = trailing_zeros(word)
+            word &= word - np.uint64(1)
+            w1 = trailing_zeros(word)
+            word &= word - np.uint64(1)
+            w2 = trailing_zeros(word)
+            word &= word - np.uint64(1)
+            w3 = trailing_zeros(word)
+            word &= word - np.uint64(1)
+            d0 = d1 = d2 = d3 = np.int64(0)
+            for digit in range(len(low)):
+                rows = low[digit]
+                p0 = p1 = p2 = p3 = splat_i32(0)
+                for j in range(0, rows.shape[1], 32):
+                    p0 = add_products(p0, rows, i, agreement, w0, j)
+                    p1 = add_products(p1, rows, i, agreement, w1, j)
+                    p2 = add_products(p2, rows, i, agreement, w2, j)
+                    p3 = add_products(p3, rows, i, agreement, w3, j)
+                d0 = BASE * d0 + sum_of(p0)
+                d1 = BASE * d1 + sum_of(p1)
+                d2 = BASE * d2 + sum_of(p2)
+                d3 = BASE * d3 + sum_of(p3)
+            totals[w0] += waiting.spins[w0, i] * d0
+            totals[w1] += waiting.spins[w1, i] * d1
+            totals[w2] += waiting.spins[w2, i] * d2
+            totals[w3] += waiting.spins[w3, i] * d3
 
 
 @kernel
@@ -262,13 +378,14 @@ def thresholds(below, above, count, words, signs, levels, start, temperature, me
         store_i32(below, k, splat_i32(0) - _clipped(floor(doubt - centre)))
 
 
-@kernel
+@part
 def goes_up(couplings, spins, c, total, site, beta, word, metropolis):
     """The decision in double precision, from all digits of the couplings; `total` is Σ_j high_ij x_j of the site."""
     digits = 0
-    if len(couplings.low):
+    for digit in range(len(couplings.low)):
+        digits *= BASE
         for j in range(spins.shape[1]):
-            digits += couplings.low[site, j] * spins[c, j]
+            digits += couplings.low[digit, site, j] * spins[c, j]
     field = couplings.unit * (2 * total - couplings.totals[site] + couplings.fine * digits) + couplings.h[site]
     exponent = -2.0 * beta * couplings.gains[site] * field
     u = to_uniform(np.uint64(word))
@@ -277,18 +394,16 @@ def goes_up(couplings, spins, c, total, site, beta, word, metropolis):
     return u < 1.0 / (1.0 + np.exp(exponent))
 
 
-@kernel
-def look_at(couplings, chains, c, offset, look, looks):
-    """Note offset − ½ sᵀJs − hᵀs of chain c, from its sums, and its state where that is wanted."""
-    spins, sums, low_sums = chains.spins, chains.sums, chains.low_sums
+@part
+def look_at(couplings, chains, c, waiting, w):
+    """Let a look at chain c wait as number w, with what its sums say."""
+    spins, sums = chains.spins, chains.sums
     n = len(couplings.totals)
-    if len(couplings.low):
-        catch_up(low_sums, c, couplings.low, chains.looked, spins, np.int32(0))
     pairs = 0
-    digits = 0
     for j in range(n):
+        waiting.spins[w, j] = spins[c, j]
         pairs += spins[c, j] * (2 * np.int64(sums[c, j]) - couplings.totals[j])
-        digits += spins[c, j] * (2 * np.int64(low_sums[c, j]) - couplings.low_totals[j])
+    waiting.pairs[w] = pairs
     # Four partial sums, since additions of floats wait for one another.
     e0 = e1 = e2 = e3 = 0.0
     for j in range(0, spins.shape[1], 4):
@@ -296,18 +411,42 @@ def look_at(couplings, chains, c, offset, look, looks):
         e1 += couplings.h[j + 1] * spins[c, j + 1]
         e2 += couplings.h[j + 2] * spins[c, j + 2]
         e3 += couplings.h[j + 3] * spins[c, j + 3]
-    energy = offset - 0.5 * couplings.unit * (pairs + couplings.fine * digits) - ((e0 + e1) + (e2 + e3))
-    looks.energies[c, look] = energy
-    if len(looks.draws):
-        for j in range(n):
-            looks.draws[c, look, j] = spins[c, j]
-    if energy < looks.best_energy[0]:
-        looks.best_energy[0] = energy
-        for j in range(n):
-            looks.best_state[j] = spins[c, j]
+    waiting.fields[w] = (e0 + e1) + (e2 + e3)
+    if len(couplings.low):
+        if w < len(spins):
+            agree(waiting, w, n, spins, c, chains.looked, c)
+        else:
+            agree(waiting, w, n, spins, c, waiting.spins, w - len(spins))
 
 
-@kernel
+@part
+def note(couplings, chains, waiting, count, offset, look, looks):
+    """Note offset − ½ sᵀJs − hᵀs of the `count` looks that wait, the first of them being `look`, and their states."""
+    n = len(couplings.totals)
+    n_chains = len(chains.spins)
+    if len(couplings.low):
+        change_pairs(couplings.low, waiting)
+    for w in range(count):
+        c = w % n_chains
+        here = look + w // n_chains
+        chains.low_pairs[c] += 4 * waiting.low_change[w]
+        waiting.low_change[w] = 0
+        digits = couplings.fine * chains.low_pairs[c]
+        energy = offset - 0.5 * couplings.unit * (waiting.pairs[w] + digits) - waiting.fields[w]
+        looks.energies[c, here] = energy
+        if len(looks.draws):
+            for j in range(n):
+                looks.draws[c, here, j] = waiting.spins[w, j]
+        if energy < looks.best_energy[0]:
+            looks.best_energy[0] = energy
+            for j in range(n):
+                looks.best_state[j] = waiting.spins[w, j]
+    for c in range(n_chains):
+        for j in range(n):
+            chains.looked[c, j] = waiting.spins[count - n_chains + c, j]
+
+
+@part
 def update(
     couplings, chains, c, rows, masks, picks, start, count, below, above, words, signs, beta, random, metropolis
 ):
@@ -398,7 +537,9 @@ def update(
 
 
 @kernel
-def sweep(couplings, levels, sites, chains, betas, random, metropolis, key, chain0, step0, every, offset, looks):
+def sweep(
+    couplings, levels, sites, chains, waiting, betas, random, metropolis, key, chain0, step0, every, offset, looks
+):
     """One sweep per β for each chain, and a look after every `every`-th.
 
     Parameters
@@ -408,7 +549,9 @@ def sweep(couplings, levels, sites, chains, betas, random, metropolis, key, chai
     sites : (moving,) uint64
         Which site of the model, for the random numbers, is each of the first `moving` here; the others rest.
     chains : Chains
-        Changed in place.
+        Changed in place; at most `WAITING` of them.
+    waiting : Waiting
+        No look waits before or after.
     betas : (steps, chains) float64
     random : bool
         Random scan: `moving` updates a step, each at one of these sites drawn uniformly.
@@ -447,6 +590,7 @@ def sweep(couplings, levels, sites, chains, betas, random, metropolis, key, chai
     below = np.empty(CHUNK + 15, dtype=np.int32)
     above = np.empty(CHUNK + 15, dtype=np.int32)
     signs = np.ones(CHUNK, dtype=np.float32)
+    waits = 0
     toggles = 0
     for t in range(len(betas)):
         step = np.uint64(step0 + t)
@@ -488,5 +632,9 @@ def sweep(couplings, levels, sites, chains, betas, random, metropolis, key, chai
                 rows[c, 4] = 0
         if done % every == 0:
             for c in range(n_chains):
-                look_at(couplings, chains, c, offset, done // every - 1, looks)
+                look_at(couplings, chains, c, waiting, waits + c)
+            waits += n_chains
+            if waits + n_chains > WAITING or done + every > len(betas):
+                note(couplings, chains, waiting, waits, offset, done // every - waits // n_chains, looks)
+                waits = 0
     return toggles

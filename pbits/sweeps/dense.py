@@ -24,12 +24,8 @@ LEADING = 8191
 """Largest number in `high` of 16 bits: four of them make one of 16 bits."""
 SHORT = 31
 """And of 8 bits."""
-DIGITS = 65534
-"""Rounding leaves half a unit of `high`, which `low` of 16 bits divides into 32767."""
-MORE_DIGITS = 2**29
-"""And `low` of 32 bits into 2²⁸: four of them make one of 32 bits."""
 FEW_SITES = 512
-"""Up to here all rows stay near the processor, and more digits cost little."""
+"""Up to here all rows stay near the processor, and a second digit costs little."""
 FLOATS = (1e-20, 1e20)
 """Largest fields of a model whose thresholds float32 holds with room to spare, at any β."""
 FAR = 1e12
@@ -39,14 +35,17 @@ NO_DRAWS = np.zeros((0, 0, 0), dtype=np.int8)
 
 @dataclass(frozen=True, kw_only=True)
 class FixedPoint:
-    """The couplings as the kernel holds them: J = unit·(high + low/digits), as in `Couplings`.
+    """The couplings as the kernel holds them: J = unit·(high + fine·low), as in `Couplings`.
 
     Attributes
     ----------
-    high, low : (n + 1, columns)
-    unit, digits : float
+    high : (n + 1, columns)
+    low : (digits, n + 1, columns)
+    unit, fine : float
     slack : (n,)
         The most that `low` can add to Σ_j high_ij x_j.
+    low_total : int
+        Σ_ij low_ij.
     error : float
         max_i Σ_j |J_ij − held|.
     """
@@ -54,8 +53,9 @@ class FixedPoint:
     high: NDArray[np.integer]
     low: NDArray[np.integer]
     unit: float
-    digits: float
+    fine: float
     slack: NDArray[np.float64]
+    low_total: int
     error: float
 
 
@@ -80,6 +80,12 @@ class DenseEngine(Engine):
         self._spins = aligned((states.shape[1], _columns(len(states))), np.int8)
         self._spins[:] = -1
         self._spins[:, : len(states)] = states[self._order].T
+        looks = dense.WAITING + 1
+        self._waiting = dense.Waiting(
+            spins=aligned((looks, self._spins.shape[1]), np.int8),
+            agreement=aligned((looks, self._spins.shape[1]), np.int8), changed=np.zeros(len(states), dtype=np.uint64),
+            low_change=np.zeros(looks, dtype=np.int64), pairs=np.zeros(looks, dtype=np.int64), fields=np.zeros(looks),
+        )  # fmt: skip
         self._program(model)
 
     @classmethod
@@ -135,9 +141,8 @@ class DenseEngine(Engine):
         unit = fixed.unit
         self._model = model
         self._couplings = dense.Couplings(
-            high=fixed.high, low=fixed.low, totals=_row_sums(fixed.high, model.n),
-            low_totals=_row_sums(fixed.low, model.n), h=_padded(h, np.float64),
-            gains=_padded(gains, np.float64), unit=unit, fine=1 / fixed.digits,
+            high=fixed.high, low=fixed.low, totals=fixed.high[: model.n].sum(axis=1, dtype=np.int64),
+            h=_padded(h, np.float64), gains=_padded(gains, np.float64), unit=unit, fine=fixed.fine,
         )  # fmt: skip
         with np.errstate(divide="ignore", over="ignore"):
             base = (self._couplings.totals - h / unit) / 2
@@ -155,12 +160,11 @@ class DenseEngine(Engine):
         self._chains = dense.Chains(
             spins=self._spins,
             sums=aligned(self._spins.shape, np.int16 if short else np.int32),
-            low_sums=aligned(self._spins.shape, np.int64 if fixed.low.dtype == np.int32 else np.int32),
             looked=np.full_like(self._spins, -1),
+            low_pairs=np.full(len(self._spins), fixed.low_total),
         )
-        none = np.full_like(self._spins, -1)
         for c in range(len(self._spins)):
-            dense.catch_up(self._chains.sums, c, fixed.high, none, self._spins, fixed.high.dtype.type(0))
+            dense.sum_up(self._chains.sums, c, fixed.high, self._spins)
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:
         looks = dense.Looks(
@@ -173,12 +177,16 @@ class DenseEngine(Engine):
         betas = betas[:, None] if betas.ndim == 1 else betas
         betas = np.ascontiguousarray(np.broadcast_to(betas, (len(betas), len(self._spins))))
         return dense.sweep(
-            self._couplings, self._levels, self._sites, self._chains, betas, self._random, self._metropolis, self._key,
-            self._chain0, step0, every, self._model.offset, looks,
+            self._couplings, self._levels, self._sites, self._chains, self._waiting, betas, self._random,
+            self._metropolis, self._key, self._chain0, step0, every, self._model.offset, looks,
         )  # fmt: skip
 
     def states(self) -> NDArray[np.int8]:
         return self._as_posed(self._spins[:, : self._model.n])
+
+    def load(self, states: NDArray) -> None:
+        self._spins[:, : self._model.n] = states[:, self._order]
+        self._program(self._model)
 
     def _as_posed(self, states: NDArray[np.int8]) -> NDArray[np.int8]:
         """States with their sites in the order of the model."""
@@ -235,10 +243,6 @@ def _columns(n: int) -> int:
     return -(-(n + 15) // 64) * 64
 
 
-def _row_sums(rows: NDArray, n: int) -> NDArray[np.int64]:
-    return rows[:n].sum(axis=1, dtype=np.int64) if len(rows) else np.zeros(n, dtype=np.int64)
-
-
 def _padded(values: NDArray, dtype: type) -> NDArray:
     array = aligned(_columns(len(values)), dtype)
     array[: len(values)] = values
@@ -280,10 +284,9 @@ def _fixed_point(model: IsingModel, order: NDArray[np.int64]) -> FixedPoint:
     unit, dtype, exact = _leading(model)
     n, columns = model.n, _columns(model.n)
     high = aligned((n + 1, columns), dtype)
-    few = n <= FEW_SITES and not exact
-    digits = float(MORE_DIGITS if few else DIGITS)
-    low = aligned((0 if exact else n + 1, columns), np.int32 if few else np.int16)
-    slack, error = np.zeros(n), 0.0
+    digits = 0 if exact else 2 if n <= FEW_SITES else 1
+    low = aligned((digits, n + 1, columns), np.int16)
+    slack, error, low_total = np.zeros(n), 0.0, 0
     for start in range(0, n, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, n))
         part = model.J[order[rows]]
@@ -292,8 +295,14 @@ def _fixed_point(model: IsingModel, order: NDArray[np.int64]) -> FixedPoint:
         high[rows, :n] = whole
         if not exact:
             rest = scaled - whole
-            below = np.rint(rest * digits)
-            low[rows, :n] = below
             slack[rows] = np.abs(rest).sum(axis=1) / 2
-            error = max(error, unit * float(np.abs(rest - below / digits).sum(axis=1).max()))
-    return FixedPoint(high=high, low=low, unit=unit, digits=digits, slack=slack, error=error)
+            for digit in range(digits):
+                rest *= dense.BASE
+                whole = np.rint(rest)
+                low[digit, rows, :n] = whole
+                low_total += int(whole.sum()) * dense.BASE ** (digits - 1 - digit)
+                rest -= whole
+            error = max(error, unit * float(np.abs(rest).sum(axis=1).max()) / dense.BASE**digits)
+    return FixedPoint(
+        high=high, low=low, unit=unit, fine=float(dense.BASE) ** -digits, slack=slack, low_total=low_total, error=error
+    )

@@ -70,44 +70,121 @@ def test_without_beta_or_gain_the_noise_decides_and_what_float32_cannot_tell_is_
     assert (close | (np.sign(noise) * (below + above) > 0)).all()
 
 
-@pytest.mark.parametrize(
-    ("dtype", "sums_dtype", "keep", "most"),
-    [
-        (np.int8, np.int16, np.int8, 31),
-        (np.int16, np.int32, np.int16, 8191),
-        (np.int16, np.int32, np.int32, 32767),
-        (np.int32, np.int64, np.int32, 2**28),
-    ],
-    ids=["8 bits", "16 bits", "digits of 16 bits", "digits of 32 bits"],
-)
-@pytest.mark.parametrize("extreme", [True, False])
-def test_sums_caught_up_are_exact_at_the_ends_of_the_range(dtype, sums_dtype, keep, most, extreme):
+def added(dtype, most, masks):
+    """Four rows added to sums, and what they should be; `most` fills the rows."""
+    rows = aligned((6, 64), dtype)
+    rows[:5] = RNG.choice([-most, most], (5, 64))
+    rows[:4, :2] = [most, -most]
+    sums = aligned((2, 64), np.int16 if dtype is np.int8 else np.int32)
+    dense.add_rows(sums, 1, rows, *range(4), *map(dtype, masks))
+    signs = 1 + 2 * np.array(masks)
+    return sums[1], signs @ rows[:4].astype(np.int64)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.int8, 31), (np.int16, 8191)], ids=["8 bits", "16 bits"])
+@pytest.mark.parametrize("masks", [(0, 0, 0, 0), (-1, -1, -1, -1), (0, -1, -1, 0)])
+def test_rows_are_added_exactly_at_the_ends_of_the_range(dtype, most, masks):
+    sums, exact = added(dtype, most, masks)
+    assert np.array_equal(sums, exact)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(np.int8, 62), (np.int16, 16_382)], ids=["8 bits", "16 bits"])
+def test_rows_of_one_bit_more_would_overflow(dtype, most):
+    # The fault that the limit of `high` is there for: one more bit, and the sums of four rows wrap around.
+    sums, exact = added(dtype, most, (0, 0, 0, 0))
+    assert not np.array_equal(sums, exact)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+@pytest.mark.parametrize("up", [0, 1, 3, 4, 37, 70])
+def test_the_rows_of_spins_that_are_up_are_summed(dtype, up):
     n, columns = 70, 128
     rows = aligned((n + 1, columns), dtype)
-    rows[:n, :n] = RNG.choice([-most, most], (n, n)) if extreme else RNG.integers(-most, most + 1, (n, n))
-    new = np.full((2, columns), -1, dtype=np.int8)
-    new[:, :n] = RNG.choice(np.array([-1, 1], dtype=np.int8), (2, n))
-    old, sums = np.full_like(new, -1), aligned((2, columns), sums_dtype)
-    for spins in (new, -new, new):
-        target = np.full_like(new, -1)
-        target[:, :n] = spins[:, :n]
-        for c in range(2):
-            dense.catch_up(sums, c, rows, old, target, keep(0))
-        bits = (target[:, :n] > 0).astype(np.int64)
-        assert np.array_equal(sums[:, :n], bits @ rows[:n, :n].astype(np.int64))
-        assert np.array_equal(old, target)
+    rows[:n, :n] = RNG.integers(-31, 32, (n, n))
+    spins = np.full((2, columns), -1, dtype=np.int8)
+    spins[1, RNG.permutation(n)[:up]] = 1
+    sums = aligned((2, columns), np.int16 if dtype is np.int8 else np.int32)
+    dense.sum_up(sums, 1, rows, spins)
+    assert np.array_equal(sums[1, :n], (spins[1, :n] > 0).astype(np.int64) @ rows[:n, :n].astype(np.int64))
+    assert not sums[0].any()
 
 
-def test_rows_of_one_bit_more_would_overflow():
-    # The fault that the limit of `high` is there for: one more bit, and the sums of four rows wrap around.
-    n, columns = 8, 64
-    rows = aligned((n + 1, columns), np.int8)
-    rows[:n, :n] = 62
-    up, down = np.full((1, columns), -1, dtype=np.int8), np.full((1, columns), -1, dtype=np.int8)
-    up[0, :n] = 1
-    sums = aligned((1, columns), np.int16)
-    dense.catch_up(sums, 0, rows, down, up, np.int8(0))
-    assert not (sums[0, :n] == 62 * n).all()
+def digits_of(n, digits, extreme=False):
+    """Symmetric digits of `low`, padded, and the whole numbers that they make."""
+    low = aligned((digits, n + 1, -(-(n + 15) // 64) * 64), np.int16)
+    half = dense.BASE // 2
+    for plane in low:
+        part = RNG.choice([-half, half], (n, n)) if extreme else RNG.integers(-half, half + 1, (n, n))
+        plane[:n, :n] = np.triu(part, 1) + np.triu(part, 1).T
+    whole = np.zeros((n, n), dtype=np.int64)
+    for plane in low:
+        whole = dense.BASE * whole + plane[:n, :n]
+    return low, whole
+
+
+def waiting_looks(n, columns, states):
+    """The given states as looks, each compared with the one before."""
+    looks = dense.WAITING + 1
+    waiting = dense.Waiting(
+        spins=aligned((looks, columns), np.int8), agreement=aligned((looks, columns), np.int8),
+        changed=np.zeros(n, dtype=np.uint64), low_change=np.zeros(looks, dtype=np.int64),
+        pairs=np.zeros(looks, dtype=np.int64), fields=np.zeros(looks),
+    )  # fmt: skip
+    waiting.spins[:, n:] = -1
+    before = np.full((1, columns), -1, dtype=np.int8)
+    before[0, :n] = states[0]
+    for w, state in enumerate(states[1:]):
+        waiting.spins[w, :n] = state
+        dense.agree(waiting, w, n, waiting.spins, w, before if w == 0 else waiting.spins, max(0, w - 1))
+    return waiting
+
+
+def pair_changes(low, states):
+    n = states.shape[1]
+    waiting = waiting_looks(n, low.shape[2], states)
+    dense.change_pairs(low, waiting)
+    assert not waiting.changed.any()
+    assert not waiting.low_change[len(states) - 1 :].any()
+    return 4 * waiting.low_change[: len(states) - 1]
+
+
+@pytest.mark.parametrize("digits", [1, 2])
+@pytest.mark.parametrize("extreme", [True, False])
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("looks", [1, 5, 64])
+def test_changes_of_the_pairs_are_exact_integers(digits, extreme, share, looks):
+    n = 53
+    low, whole = digits_of(n, digits, extreme)
+    turned = np.where(RNG.random((looks, n)) < share, -1, 1)
+    states = np.cumprod(np.concatenate([RNG.choice([-1, 1], (1, n)), turned]), axis=0)
+    pairs = np.einsum("ki,ij,kj->k", states, whole, states)
+    assert np.array_equal(pair_changes(low, states), np.diff(pairs))
+
+
+def test_the_largest_sums_of_products_fit():
+    # All digits at their limit and all spins but one agreeing: the largest sum over a row that a model can have.
+    n = 1000
+    low = np.full((1, n + 1, 1024), 32767, dtype=np.int16)
+    low[:, n:], low[..., n:] = 0, 0
+    states = np.ones((2, n), dtype=np.int64)
+    states[1, 7] = -1
+    assert pair_changes(low, states).tolist() == [-4 * 32767 * (n - 1)]
+
+
+def test_a_wrong_digit_or_a_change_left_out_shows_in_the_pairs():
+    n = 40
+    low, whole = digits_of(n, 1)
+    states = np.cumprod(np.where(RNG.random((4, n)) < 0.2, -1, 1), axis=0)
+    exact = np.diff(np.einsum("ki,ij,kj->k", states, whole, states))
+    assert np.array_equal(pair_changes(low, states), exact)
+    i, j = np.flatnonzero(states[0] != states[1])[0], np.flatnonzero(states[0] == states[1])[0]
+    low[0, i, j] += 1
+    assert not np.array_equal(pair_changes(low, states), exact)
+    low[0, i, j] -= 1
+    waiting = waiting_looks(n, low.shape[2], states)
+    waiting.changed[i] = 0
+    dense.change_pairs(low, waiting)
+    assert not np.array_equal(4 * waiting.low_change[:3], exact)
 
 
 def test_words_are_those_of_the_counter():

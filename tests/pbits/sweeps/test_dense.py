@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -327,9 +328,87 @@ def test_small_whole_multiples_take_one_byte_and_others_two():
     assert len(whole.low) == 0
     assert whole.error == 0
     real = fixed_point(model(12), order)
-    assert len(real.low) == 13
-    assert 0 < real.error < 1e-11
-    assert fixed_point(model(600), np.arange(600)).error < 1e-6
+    assert len(real.low) == 2
+    assert 0 < real.error < 1e-12
+    large = fixed_point(model(600), np.arange(600))
+    assert len(large.low) == 1
+    assert large.error < 1e-6
+
+
+@pytest.mark.parametrize(("n", "kind"), [(12, "gaussian"), (600, "gaussian"), (12, "integers"), (12, "signs")])
+def test_high_and_low_make_the_couplings_to_within_the_error(n, kind):
+    posed = model(n, kind)
+    order = np.random.default_rng(1).permutation(n)
+    fixed = fixed_point(posed, order)
+    held = fixed.unit * (fixed.high[:n, :n] + fixed.fine * whole_low(fixed, n))
+    assert np.abs(np.asarray(posed.J)[np.ix_(order, order)] - held).sum(axis=1).max() <= fixed.error + 1e-13
+    assert fixed.low_total == whole_low(fixed, n).sum()
+
+
+def whole_low(fixed, n):
+    whole = np.zeros((n, n), dtype=np.int64)
+    for plane in fixed.low:
+        whole = kernels.BASE * whole + plane[:n, :n]
+    return whole
+
+
+@pytest.mark.parametrize("rule", ["heat-bath", "metropolis"])
+@pytest.mark.parametrize(("n", "chains"), [(60, 1), (60, 16), (600, 3)])
+def test_energies_are_those_of_the_fixed_point_couplings_to_the_last_bit(n, chains, rule):
+    posed, looks = model(n), 150 if n < 100 else 40
+    fast, noted = engine(posed, None, chains, rule=rule), record(posed, chains, looks, sums=False)
+    # Metropolis at β near zero turns nearly all spins over.
+    fast.sweep(np.geomspace(1e-3, 3.0, looks), 0, 1, noted)
+    fixed = fixed_point(posed, np.arange(n))
+    high, low = fixed.high[:n, :n].astype(np.int64), whole_low(fixed, n)
+    for c in range(chains):
+        draws = noted.draws[c].astype(np.int64)
+        pairs = ((draws @ high) * draws).sum(axis=1) + fixed.fine * ((draws @ low) * draws).sum(axis=1)
+        # The fields are added up in another order than the kernel does.
+        expected = posed.offset - 0.5 * fixed.unit * pairs
+        fields = draws @ posed.h
+        assert np.allclose(noted.energies[c] + fields, expected, rtol=0, atol=1e-12)
+        assert fast._chains.low_pairs[c] == draws[-1] @ low @ draws[-1]
+
+
+def test_energies_do_not_depend_on_how_looks_are_grouped():
+    posed, chains, looks = model(600), 4, 40
+    states, betas = start(600, chains), np.linspace(0.1, 3.0, looks)
+    whole = record(posed, chains, looks, sums=False)
+    engine(posed, states=states).sweep(betas, 0, 1, whole)
+    for cuts in ([0, 1, 2, 17, 40], [0, 33, 40]):
+        fast = engine(posed, states=states)
+        for first, stop in pairwise(cuts):
+            part = record(posed, chains, stop - first, sums=False)
+            fast.sweep(betas[first:stop], first, 1, part)
+            assert np.array_equal(part.energies, whole.energies[:, first:stop])
+        assert part.best_energy == part.energies.min()
+
+
+def fault_pairs(fast):
+    fast._chains.low_pairs[0] += 4
+
+
+def fault_looked(fast):
+    fast._chains.looked[0, 5] *= -1
+
+
+def fault_digit(fast):
+    fast._couplings.low[0, 5] = 0
+
+
+@pytest.mark.parametrize("fault", [fault_pairs, fault_looked, fault_digit])
+def test_energies_with_a_planted_fault_differ(fault):
+    posed = pbits.IsingModel(couplings(600, "gaussian"))
+    states, betas = start(600, 1), np.full(3, 1.0)
+    noted, wrong = record(posed, 1, 3, sums=False), record(posed, 1, 3, sums=False)
+    engine(posed, states=states).sweep(betas, 0, 1, noted)
+    fast = engine(posed, states=states)
+    kept = fast._couplings.low[0, 5].copy()
+    fault(fast)
+    fast.sweep(betas, 0, 1, wrong)
+    fast._couplings.low[0, 5] = kept
+    assert not np.array_equal(noted.energies, wrong.energies)
 
 
 def test_refusals_name_every_reason():
@@ -365,15 +444,20 @@ def test_other_processors_run_the_same_chains(cpu, tmp_path):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_dense as t, numpy as np\n"
         "for kind in ('gaussian', 'signs'):\n"
-        "    fast = t.engine(t.model(70, kind)); print(fast.advance(np.linspace(.1, 2, 50), 0))"
+        "    print(*t.toggles_and_energies(kind))"
     )
     fresh = {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
     here = os.path.dirname(__file__)
     told = subprocess.run(
         [sys.executable, "-c", code, here], env=os.environ | fresh, capture_output=True, text=True, check=True
     ).stdout.split()
-    betas = np.linspace(0.1, 2, 50)
-    assert [int(word) for word in told] == [engine(model(70, kind)).advance(betas, 0) for kind in ("gaussian", "signs")]
+    assert [float(word) for word in told] == [*toggles_and_energies("gaussian"), *toggles_and_energies("signs")]
+
+
+def toggles_and_energies(kind):
+    posed = model(70, kind)
+    noted = record(posed, 3, 50)
+    return engine(posed).sweep(np.linspace(0.1, 2, 50), 0, 1, noted), *noted.energies.ravel()
 
 
 def test_the_chunk_of_the_kernel_is_longer_than_small_models_and_shorter_than_large_ones():
