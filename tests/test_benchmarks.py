@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[1]
@@ -309,17 +310,60 @@ def test_plots_are_drawn_of_any_rows(tmp_path):
 # ---- cuts ----
 
 
+def tossed(sweeps=1, calls=4, hits=2, together=False):
+    """Calls of a second and of four chains each; in those that hit, one chain ends at 3, the others at 2."""
+    attempt = target.Attempt(work=Work(sweeps=sweeps, chains=4), budget_s=2.0, together=together)
+    for call in range(calls):
+        energies = np.array([-3.0 if call < hits else -2.0, -2.0, -2.0, -2.0])
+        attempt.note(call + 1.0, Outcome(updates=1.0, energies=energies))
+    return attempt
+
+
 def test_time_to_solution_of_a_coin():
-    made = [target.Attempt(work=Work(sweeps=1, chains=2), budget_s=1.0) for _ in range(2)]
-    for attempt in made:
-        attempt.note(0.5, Outcome(updates=1.0, energies=np.array([-3.0, -2.0])))
-        attempt.note(1.5, Outcome(updates=1.0, energies=np.array([-3.0, -2.0]), best=-4.0))
-    # Eight chains in 3 s, half of them at the target.
-    assert target.time_to_solution(made, 3.0) == pytest.approx(3 / 8 * np.log(0.01) / np.log(0.5))
-    assert target.time_to_solution(made, 2.0) == pytest.approx(3 / 8)
-    assert target.time_to_solution(made, 3.5) is None
-    assert made[0].best == 3.0, "the better cut came too late"
-    assert (made[0].first_hit_s(3.0), made[0].first_hit_s(4.0), made[0].first_hit_s(5.0)) == (0.5, 1.5, None)
+    # Chains apart: two of sixteen in four seconds. Together: two calls of four.
+    for together, trial_s, k, n in ((False, 1 / 4, 2, 16), (True, 1.0, 2, 4)):
+        found = target.time_to_solution([tossed(together=together)], 3.0)
+        low, high = beta.ppf([0.025, 0.975], [k, k + 1], [n - k + 1, n - k])
+        assert (found.hits, found.trials) == (k, n)
+        for seconds, p in zip(found[4:], (k / n, high, low)):
+            assert seconds == pytest.approx(trial_s * np.log(0.01) / np.log(1 - p))
+
+
+def test_a_time_to_solution_is_no_shorter_than_a_trial_and_unbounded_without_a_hit():
+    sure = target.time_to_solution([tossed(hits=4, together=True)], 3.0)
+    assert (sure.tts99_s, sure.low_s) == (1.0, 1.0)
+    assert sure.high_s == pytest.approx(np.log(0.01) / np.log(1 - 0.025**0.25))
+    never = target.time_to_solution([tossed(hits=0)], 3.0)
+    assert np.isinf([never.tts99_s, never.high_s]).all()
+    assert 0 < never.low_s < np.inf
+
+
+def test_one_lucky_hit_is_not_the_time_to_solution():
+    # A hit in two chains against eight in forty: sooner if taken at its word, but nobody can tell.
+    lucky, proven = tossed(sweeps=9, calls=1, hits=1), tossed(sweeps=5, calls=40, hits=30)
+    alone = target.time_to_solution([lucky], 3.0)
+    assert target.surest([lucky, proven], 3.0) == target.time_to_solution([proven], 3.0)
+    assert alone.tts99_s < 1.2 * target.time_to_solution([proven], 3.0).tts99_s
+    # Attempts of one length are one sample.
+    assert target.surest([proven, proven], 3.0).trials == 320
+
+
+def test_a_ratio_is_as_wide_as_both_times():
+    slow, fast = ({"tts99_s": t, "low_s": t / 2, "high_s": 3 * t} for t in (60.0, 2.0))
+    assert target.ratio(slow, fast) == (30.0, 5.0, 180.0)
+    never = {"tts99_s": None, "low_s": 60.0, "high_s": None}
+    assert target.ratio(never, fast) == (None, 10.0, None)
+    assert target.ratio(fast, never) == (None, 0.0, 0.1)
+    assert target.ratio(never, never) == (None, 0.0, None)
+
+
+def test_the_best_cut_is_one_that_came_in_time():
+    attempt = target.Attempt(work=Work(sweeps=1, chains=2), budget_s=1.0)
+    attempt.note(0.5, Outcome(updates=1.0, energies=np.array([-3.0, -2.0])))
+    attempt.note(1.5, Outcome(updates=1.0, energies=np.array([-3.0, -2.0]), best=-4.0))
+    assert attempt.best == 3.0, "the better cut came too late"
+    assert [attempt.first_hit_s(cut) for cut in (3.0, 4.0, 5.0)] == [0.5, 1.5, None]
+    assert attempt.hits(4.0) == (0, 4), "a chain counts where it ended"
 
 
 def test_no_call_begins_that_would_end_too_late(clockwork, monkeypatch):
