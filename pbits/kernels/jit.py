@@ -1,12 +1,14 @@
 """The one decorator of compiled code: cached on disk, and never stale.
 
 numba keys its cache on the file that holds the outer function, so a caller would keep the old machine code of
-a callee that was edited in another file. Here the stamp is the digest of all kernel sources.
+a callee that was edited in another file. Here the stamp is the digest of a kernel's file and of all kernel files that
+it imports, directly or not.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -17,13 +19,32 @@ import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
+KERNELS = Path(__file__).parent
+
+
 @cache
-def sources_digest(folder: Path) -> str:
-    """SHA-256 over every Python file in a folder."""
+def sources_digest(file: Path) -> str:
+    """SHA-256 over a file and every file of its folder, or of the kernels, that it imports, directly or not."""
+    found, waiting = set(), [file]
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            waiting.extend(_imported(path))
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(found):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+_IMPORT = re.compile(r"^\s*(?:from\s+(\S+)\s+)?import\s+(\([^)]*\)|.*)", re.MULTILINE)
+
+
+@cache
+def _imported(path: Path) -> list[Path]:
+    """Files that a Python file may import from: the last part of a module's name, and what is taken from it."""
+    words = {word for line in _IMPORT.findall(path.read_text()) for word in re.findall(r"\w+", " ".join(line))}
+    return [folder / f"{word}.py" for word in words for folder in {path.parent, KERNELS}]
 
 
 class _DigestCache(FunctionCache):
@@ -34,7 +55,7 @@ class _DigestCache(FunctionCache):
             filename_base=self._impl.filename_base,
             source_stamp=(
                 numba.__version__,
-                sources_digest(Path(__file__).parent),
+                sources_digest(Path(function.__code__.co_filename)),
                 self._impl.locator.get_source_stamp(),
             ),
         )

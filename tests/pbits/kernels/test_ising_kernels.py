@@ -84,17 +84,25 @@ def test_chunks_and_blocks_change_nothing():
     assert np.array_equal(whole, np.concatenate(parts, axis=1))
 
 
-def test_a_changed_kernel_source_changes_the_cache_stamp(tmp_path):
+def test_a_changed_callee_changes_the_cache_stamp_of_its_callers_alone(tmp_path):
     from pbits.kernels.jit import sources_digest
 
-    folders = [tmp_path / name for name in ("old", "new")]
-    for folder, text in zip(folders, ("x = 1", "x = 2")):
+    digests = []
+    for name, text in (("old", "x = 1"), ("new", "x = 2")):
+        folder = tmp_path / name
         folder.mkdir()
-        (folder / "caller.py").write_text("same")
+        (folder / "caller.py").write_text("from somewhere.middle import (\n    y,\n)")
+        (folder / "middle.py").write_text("from somewhere import callee as z")
         (folder / "callee.py").write_text(text)
-    assert sources_digest(folders[0]) != sources_digest(folders[1])
+        (folder / "stranger.py").write_text("import numpy")
+        digests.append([sources_digest(folder / f"{file}.py") for file in ("caller", "middle", "stranger")])
+    (caller, middle, stranger), after = digests
+    assert caller != after[0]
+    assert middle != after[1]
+    assert stranger == after[2]
     stamp = ising.sweep_phases._cache._cache_file._source_stamp
-    assert stamp[1] == sources_digest(Path(ising.__file__).parent)
+    assert stamp[1] == sources_digest(Path(ising.__file__))
+    assert stamp[1] != sources_digest(Path(ising.__file__).with_name("philox.py"))
 
 
 def test_a_kernel_elsewhere_is_stale_once_its_own_file_changes(tmp_path):
