@@ -4,6 +4,11 @@ A bit of a 512-bit vector is a block, its lane; a vector holds one position insi
 and, for bonds, negative couplings. Blocks are at least two sites wide along every axis that is cut, so the 512 sites
 of a position are never neighbours: moving them at once, position after position, is a sequential Gibbs sweep.
 
+Blocks with sides all even let every second position move at once, since its neighbours are the others. So the even
+positions, and then the odd ones, are parted into domains, each with streams of random numbers of its own, and threads
+share the domains: each runs the sweeping kernel, and they meet after the even positions, after the odd ones and after
+a look.
+
 Positions lie in a box with a rim of one cell around it. A rim cell holds the position of the opposite face with its
 lanes moved on by one block along the axis, so that every neighbour is a plain load, from its cell ± the stride of the
 axis.
@@ -32,6 +37,7 @@ from pbits.kernels.simd import (
     total,
     u64x8,
 )
+from pbits.kernels.team import add_shared, meet
 from pbits.kernels.xoshiro import load_stream, next_words, store_stream
 
 # Bits of u that every decision draws, the first and then pairs. After 13 a lane is still open (u may be on either
@@ -47,11 +53,10 @@ _1 = np.uint64(1)
 _EIGHT_BYTES = np.uint64(0x0101010101010101)
 _DIAGONAL = np.uint64(0x8040201008040201)
 _BELOW_TOP = np.uint64(0x7F7F7F7F7F7F7F7F)
-_NEVER = np.iinfo(np.int64).max
 
 
 class Box(NamedTuple):
-    """Where the positions of a lattice lie, in the order in which they move.
+    """Where the positions of a lattice lie, in the order in which they move: even ones, then odd ones.
 
     Attributes
     ----------
@@ -67,6 +72,8 @@ class Box(NamedTuple):
     position_sites : (positions,) int64
     lane_sites : (512,) int64
         The site of a lane at a position is the sum of both.
+    domains : (2, domains + 1) int64
+        Domain d moves the positions from domains[p, d] to domains[p, d + 1], first of the even ones (p = 0).
     """
 
     cells: NDArray[np.int64]
@@ -76,6 +83,7 @@ class Box(NamedTuple):
     turns: NDArray[np.uint64]
     position_sites: NDArray[np.int64]
     lane_sites: NDArray[np.int64]
+    domains: NDArray[np.int64]
 
 
 def _turned_words(step):
@@ -128,7 +136,12 @@ def pack(vectors, bits, box):
 @kernel
 def unpack(spins, vectors, box):
     """Scatter (cells, 8) uint64 vectors to spins −1 and +1, (n,) int8."""
-    for position in range(len(box.cells)):
+    _unpack(spins, vectors, box, range(len(box.cells)))
+
+
+@inlined
+def _unpack(spins, vectors, box, positions):
+    for position in positions:
         first = box.position_sites[position]
         for word in range(8):
             packed = vectors[box.cells[position], word]
@@ -157,11 +170,12 @@ def negative_bonds(negative, indptr, indices, weights, stride, side):
                 negative[site] = weights[edge] < 0.0
 
 
-@kernel
-def count_unsatisfied(spins, bonds, box):
-    """Number of bonds that raise the energy."""
+@inlined
+def _unsatisfied(spins, bonds, box, positions):
+    """Number of bonds that raise the energy, from some positions to the next along the axes."""
     count = splat_u64(0)
-    for cell in box.cells:
+    for position in positions:
+        cell = box.cells[position]
         x = load_u64(spins, (cell, 0))
         for axis in range(len(box.strides)):
             other = load_u64(spins, (cell + box.strides[axis], 0))
@@ -178,13 +192,13 @@ def _count(tally, position, what, bits):
         bits = was & bits
 
 
-@kernel
-def add_look(tally, spins, box):
+@inlined
+def _add_look(tally, spins, box, positions):
     """Count spins +1, and spins that differ from the next one along each axis.
 
     The counters of a position are (1 + axes, COUNTED, 8) words of `tally`, digit by digit.
     """
-    for position in range(len(box.cells)):
+    for position in positions:
         cell = box.cells[position]
         x = load_u64(spins, (cell, 0))
         _count(tally, position, 0, x)
@@ -316,8 +330,13 @@ def _below(axes, planes, bits, tie, odd, inner, even_stream, odd_stream):
 
 def _sweeper(axes):
     @kernel
-    def sweep(spins, bonds, box, thresholds, bits, metropolis, streams, every, posed, unsatisfied, best, draws, tally):
+    def sweep(
+        spins, bonds, box, thresholds, bits, metropolis, streams, every, posed, unsatisfied, fewest, best, draws, tally,
+        arrivals, workers, worker,
+    ):  # fmt: skip
         """Sweep once per row of thresholds, and look after every `every`-th sweep.
+
+        Every worker calls it with the same arrays.
 
         Parameters
         ----------
@@ -331,63 +350,83 @@ def _sweeper(axes):
             16, 24 or 32.
         metropolis : bool
             Spins that the field favours leave it with the given probability, others always flip.
-        streams : (2, 4, 8) uint64, changed in place
-            States of the generator. Bits 0, 2, … of u come from stream 0, bits 1, 3, … from stream 1, and those
-            after the first 13 from stream 0.
+        streams : (2 domains, 4, 8) uint64, changed in place
+            States of the generators, two to a domain. Bits 0, 2, … of u come from the first, bits 1, 3, … from the
+            second, and those after the first 13 from the first.
         every : int
         posed : (axes, cells, 8) uint64
             The bonds whose energy is noted.
         unsatisfied : (looks,) int64
-            Filled with the number of unsatisfied bonds at each look; none are taken where it is empty.
+            Zeros, raised by the number of unsatisfied bonds at each look; none are taken where it is empty.
+        fewest : int
+            What is best must have fewer unsatisfied bonds than this.
         best : (cells, 8) uint64
-            Filled with the spins of the first look that left fewest bonds unsatisfied.
+            Filled with the spins of the first look that left fewest bonds unsatisfied, if any did.
         draws : (looks, n) int8
             Filled with the spins of each look, unless it is empty.
         tally : (positions, 1 + axes, COUNTED, 8) uint64
             Raised at each look, of which it holds `MOST_LOOKS`; unless it is empty.
+        arrivals : (1,) int64
+            Zero, where workers meet.
+        workers, worker : int
+            How many, and which of them this is.
 
         Returns
         -------
         int
-            Number of spins that changed (toggles).
+            Number of spins that changed (toggles) in the domains of this worker.
         """
-        even_stream = load_stream(streams, 0)
-        odd_stream = load_stream(streams, 1)
+        domains = box.domains.shape[1] - 1
+        first, last = domains * worker // workers, domains * (worker + 1) // workers
         planes = np.zeros((32, 3), dtype=np.uint64)
         toggles = splat_u64(0)
-        fewest = _NEVER
+        due = 0
         for step in range(len(thresholds)):
             for plane in range(bits):
                 for axis in range(axes):
                     planes[plane, axis] = -(thresholds[step, axis] >> np.uint64(bits - 1 - plane) & _1)
-            for position in range(len(box.cells)):
-                cell = box.cells[position]
-                old = load_u64(spins, (cell, 0))
-                if axes == 2:
-                    up, tie, odd, inner = _field_of_4(spins, bonds, cell, box.strides)
-                else:
-                    up, tie, odd, inner = _field_of_6(spins, bonds, cell, box.strides)
-                against, even_stream, odd_stream = _below(axes, planes, bits, tie, odd, inner, even_stream, odd_stream)
-                if metropolis:
-                    against = (against | tie) & ~(old ^ up)
-                new = up ^ against
-                toggles = toggles + popcount(new ^ old)
-                store_u64(spins, (cell, 0), new)
-                if box.faces[position]:
-                    _mirror(spins, box, position, new)
+            for phase in range(2):
+                for domain in range(first, last):
+                    even_stream = load_stream(streams, 2 * domain)
+                    odd_stream = load_stream(streams, 2 * domain + 1)
+                    for position in range(box.domains[phase, domain], box.domains[phase, domain + 1]):
+                        cell = box.cells[position]
+                        old = load_u64(spins, (cell, 0))
+                        if axes == 2:
+                            up, tie, odd, inner = _field_of_4(spins, bonds, cell, box.strides)
+                        else:
+                            up, tie, odd, inner = _field_of_6(spins, bonds, cell, box.strides)
+                        against, even_stream, odd_stream = _below(
+                            axes, planes, bits, tie, odd, inner, even_stream, odd_stream
+                        )
+                        if metropolis:
+                            against = (against | tie) & ~(old ^ up)
+                        new = up ^ against
+                        toggles = toggles + popcount(new ^ old)
+                        store_u64(spins, (cell, 0), new)
+                        if box.faces[position]:
+                            _mirror(spins, box, position, new)
+                    store_stream(streams, 2 * domain, even_stream)
+                    store_stream(streams, 2 * domain + 1, odd_stream)
+                due += workers
+                meet(arrivals, due)
             if len(unsatisfied) and (step + 1) % every == 0:
                 look = step // every
-                unsatisfied[look] = count_unsatisfied(spins, posed, box)
+                for phase in range(2):
+                    positions = range(box.domains[phase, first], box.domains[phase, last])
+                    add_shared(unsatisfied, look, _unsatisfied(spins, posed, box, positions))
+                    if len(draws):
+                        _unpack(draws[look], spins, box, positions)
+                    if len(tally):
+                        _add_look(tally, spins, box, positions)
+                due += workers
+                meet(arrivals, due)
                 if unsatisfied[look] < fewest:
                     fewest = unsatisfied[look]
-                    for cell in range(len(spins)):
-                        store_u64(best, (cell, 0), load_u64(spins, (cell, 0)))
-                if len(draws):
-                    unpack(draws[look], spins, box)
-                if len(tally):
-                    add_look(tally, spins, box)
-        store_stream(streams, 0, even_stream)
-        store_stream(streams, 1, odd_stream)
+                    for phase in range(2):
+                        for position in range(box.domains[phase, first], box.domains[phase, last]):
+                            cell = box.cells[position]
+                            store_u64(best, (cell, 0), load_u64(spins, (cell, 0)))
         return np.int64(total(toggles))
 
     return sweep

@@ -1,12 +1,14 @@
 """Plain twin of the lattice kernels: 512 blocks of one lattice in lock-step, decided bit by bit.
 
+Whoever shares the domains, the outcome is that of one after the other.
+
 It knows blocks, sites and the couplings of the model, and nothing of vectors, rims or bit planes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -50,7 +52,7 @@ def sweep(
     sites: Sequence[NDArray[np.int64]],
     betas: Sequence[float],
     bits: int,
-    streams: Sequence[Sequence[Xoshiro]],
+    domains: Sequence[Sequence[Sequence[Xoshiro]]],
     *,
     metropolis: bool = False,
 ) -> int:
@@ -66,9 +68,11 @@ def sweep(
     betas : one per sweep
     bits : int
         Resolution of a decision.
-    streams : two of eight generators each
-        Their words are the bits of u of 64 lanes each, from the most significant on: from stream 0, 1, 0, …, and
-        from stream 0 after the first 13, which are drawn only while some lane is undecided.
+    domains : for each domain two streams of eight generators
+        Equal runs of the even positions, and of the odd ones, draw from the streams of one domain each; there may be
+        several only where as many positions are even as odd. Words are the bits of u of 64 lanes each, from the
+        most significant on: from stream 0, 1, 0, …, and from stream 0 after the first 13, which are drawn only while
+        some lane is undecided.
     metropolis : bool
 
     Returns
@@ -79,7 +83,7 @@ def sweep(
     magnitude = abs(float(model.csr.data[0]))
     toggles = 0
     for beta in betas:
-        for lanes in sites:
+        for streams, lanes in _moves(sites, domains):
             old = spins[lanes].astype(np.int64)
             field = np.rint(model.csr[lanes] @ spins / magnitude).astype(np.int64)
             limit = np.zeros(LANES, dtype=np.int64)
@@ -94,6 +98,15 @@ def sweep(
             toggles += int((new != old).sum())
             spins[lanes] = new
     return toggles
+
+
+def _moves(sites: Sequence[NDArray], domains: Sequence) -> Iterator[tuple[Sequence[Sequence[Xoshiro]], NDArray]]:
+    """Positions in order, each with the streams of its domain."""
+    n_even = -(-len(sites) // 2)
+    for phase in (sites[:n_even], sites[n_even:]):
+        for number, streams in enumerate(domains):
+            for lanes in phase[len(phase) * number // len(domains) : len(phase) * (number + 1) // len(domains)]:
+                yield streams, lanes
 
 
 def rounded(field: float, bits: int, metropolis: bool) -> int:

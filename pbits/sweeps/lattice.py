@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -21,6 +22,12 @@ from pbits.sweeps.scan import Scan
 
 _LANES = 512
 _ALL = (1 << 64) - 1
+_NEVER = np.iinfo(np.int64).max
+_ALL_ARRIVED = 1 << 62
+# Positions of a domain, half of them even: a meeting of threads costs as much as some ten positions.
+_DOMAIN = 512
+# To call the threads costs as much as some million updates.
+_WORTH_A_TEAM = 4_000_000
 
 _SHAPES: WeakKeyDictionary[IsingModel, tuple[int, ...] | None] = WeakKeyDictionary()
 
@@ -100,10 +107,20 @@ def cut_of(shape: tuple[int, ...]) -> Cut:
         spans=inner * np.array(widths),
         turns=np.array([_turn(steps[axis], count) for axis, count in enumerate(counts)], dtype=np.uint64),
         position_sites=np.array(strides) @ positions,
+        domains=_domains(widths),
         lane_sites=np.sum([lanes // steps[a] % counts[a] * widths[a] * strides[a] for a in range(len(shape))], axis=0),
     )
     cells = math.prod(width + 2 for width in widths)
     return Cut(shape=shape, strides=strides, cells=cells, box=lattice.Box(*map(read_only, box)))
+
+
+def _domains(widths: tuple[int, ...]) -> NDArray[np.int64]:
+    """Where the even positions of each domain of a block begin, and where the odd ones."""
+    positions = math.prod(widths)
+    # With an odd side, even positions have even neighbours in the next block, and must move one after the other.
+    domains = max(1, positions // _DOMAIN) if all(width % 2 == 0 for width in widths) else 1
+    parts, n_even = np.arange(domains + 1), -(-positions // 2)
+    return np.stack([n_even * parts // domains, n_even + (positions - n_even) * parts // domains])
 
 
 def _row_major(sides: tuple[int, ...]) -> tuple[int, ...]:
@@ -127,7 +144,8 @@ class LatticeEngine(Engine):
 
     The lattice is cut into 512 blocks which advance in lock-step, one bit of a vector each: first the even positions
     inside the blocks, then the odd ones, each row by row. That is a sequential sweep of its own order, whatever the
-    order of the scan.
+    order of the scan. Large lattices are parted into domains with random numbers of their own, by size alone, which
+    threads share.
     """
 
     BLOCK = 1
@@ -138,9 +156,13 @@ class LatticeEngine(Engine):
         assert shape is not None, "refusals() lets through only lattices"
         self._cut = cut_of(shape)
         self._options = options
-        self._streams = xoshiro.seed(key.thermal, chain0, 2)
+        self._domains = self._cut.box.domains.shape[1] - 1
+        self._streams = xoshiro.seed(key.thermal, chain0, 2 * self._domains)
         self._spins = self._cut.packed((states[:, 0] > 0).view(np.uint8))
         self._best = self._cut.vectors()
+        self._best_is_new = False
+        # Starts its threads when they are called for.
+        self._helpers = ThreadPoolExecutor(self._domains)
         self._model = model
         self._posed: tuple[IsingModel, NDArray] | None = None
         self._tally: NDArray[np.uint64] | None = None
@@ -191,16 +213,20 @@ class LatticeEngine(Engine):
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:
         no_looks, no_draws = np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.int8)
-        return self._sweep(betas, 1, self._bonds, no_looks, no_draws, self._counters(0))
+        return self._sweep(betas, 1, self._bonds, no_looks, _NEVER, no_draws, self._counters(0))
 
     def states(self) -> NDArray[np.int8]:
         spins = np.empty((1, self._model.n), dtype=np.int8)
         lattice.unpack(spins[0], self._spins, self._cut.box)
         return spins
 
+    def load(self, states: NDArray) -> None:
+        self._spins[:] = self._cut.packed((states[0] > 0).view(np.uint8))
+
     def sweep(self, betas: NDArray[np.float64], step0: int, every: int, record: Record) -> int:
         posed = self._posed_bonds(record.model)
         if posed is None:
+            self.settle(record)
             return super().sweep(betas, step0, every, record)
         looks = len(betas) // every
         if record.site_sums is None:
@@ -221,16 +247,24 @@ class LatticeEngine(Engine):
         model, looks = record.model, part.stop - part.start
         assert isinstance(model, IsingModel), "_posed_bonds() lets through only Ising models"
         draws = np.empty((0, model.n), dtype=np.int8) if record.draws is None else record.draws[0, part]
-        unsatisfied = np.empty(looks, dtype=np.int64)
-        toggles = self._sweep(betas, every, posed, unsatisfied, draws, tally)
-        energies = model.offset - abs(model.csr.data[0]) * (model.n_couplings - 2.0 * unsatisfied)
-        record.energies[0, part] = energies
-        if energies.min() < record.best_energy:
-            record.best_energy = float(energies.min())
-            lattice.unpack(record.best_state, self._best, self._cut.box)
+        magnitude = abs(model.csr.data[0])
+        fewest = _NEVER
+        if record.best_energy < np.inf:
+            fewest = round(((record.best_energy - model.offset) / magnitude + model.n_couplings) / 2)
+        unsatisfied = np.zeros(looks, dtype=np.int64)
+        toggles = self._sweep(betas, every, posed, unsatisfied, fewest, draws, tally)
+        record.energies[0, part] = model.offset - magnitude * (model.n_couplings - 2.0 * unsatisfied)
+        if unsatisfied.min() < fewest:
+            record.best_energy = float(record.energies[0, part].min())
+            self._best_is_new = True
         if record.site_sums is not None and record.edge_sums is not None:
             self._add_sums(record.site_sums, record.edge_sums, tally, looks)
         return toggles
+
+    def settle(self, record: Record) -> None:
+        if self._best_is_new:
+            lattice.unpack(record.best_state, self._best, self._cut.box)
+            self._best_is_new = False
 
     def _counters(self, positions: int) -> NDArray[np.uint64]:
         """Counters of one stretch of looks, all zero."""
@@ -246,16 +280,37 @@ class LatticeEngine(Engine):
             lattice.add_edge_sums(edge_sums, counts, looks, csr.indptr, csr.indices, stride, side)
 
     def _sweep(
-        self, betas: NDArray, every: int, posed: NDArray, unsatisfied: NDArray, draws: NDArray, tally: NDArray
+        self,
+        betas: NDArray,
+        every: int,
+        posed: NDArray,
+        unsatisfied: NDArray,
+        fewest: int,
+        draws: NDArray,
+        tally: NDArray,
     ) -> int:
         kernel = lattice.sweep_square if len(self._cut.shape) == 2 else lattice.sweep_cubic
         bits = self._options.threshold_bits
         metropolis = self._options.rule == "metropolis"
         levels = 2.0 * np.arange(1, len(self._cut.shape) + 1) * abs(self._model.csr.data[0])
-        return kernel(
-            self._spins, self._bonds, self._cut.box, thresholds(betas.ravel(), levels, bits, metropolis), bits,
-            metropolis, self._streams, every, posed, unsatisfied, self._best, draws, tally,
-        )  # fmt: skip
+        limits = thresholds(betas.ravel(), levels, bits, metropolis)
+        workers = min(self.threads, self._domains) if self._model.n * len(limits) >= _WORTH_A_TEAM else 1
+        arrivals = np.zeros(1, dtype=np.int64)
+
+        def work(worker: int) -> int:
+            return kernel(
+                self._spins, self._bonds, self._cut.box, limits, bits, metropolis, self._streams, every, posed,
+                unsatisfied, fewest, self._best, draws, tally, arrivals, workers, worker,
+            )  # fmt: skip
+
+        if workers == 1:
+            return work(0)
+        try:
+            helped = [self._helpers.submit(work, worker) for worker in range(1, workers)]
+            return work(0) + sum(part.result() for part in helped)
+        finally:
+            # Where an interrupt came between, nobody is to wait for workers that never come.
+            arrivals[0] = _ALL_ARRIVED
 
     def _posed_bonds(self, model: EnergyModel) -> NDArray | None:
         """The bonds of a model whose energies are noted; None where they cannot be counted."""

@@ -11,6 +11,7 @@ from scipy.stats import chi2
 
 import pbits
 from pbits.kernels import lattice, xoshiro
+from pbits.kernels.blocks import Pool
 from pbits.kernels.simd import aligned
 from pbits.models.base import read_only
 from pbits.reference import lattice as twin
@@ -28,18 +29,24 @@ DECISIONS = [(bits, metropolis) for bits in (16, 24, 32) for metropolis in (Fals
 class Lattice:
     """Random spins and bonds of one lattice, both as the kernels and as the twin take them."""
 
-    def __init__(self, shape, seed=0, ferromagnet=False):
+    def __init__(self, shape, seed=0, ferromagnet=False, domains=None):
         rng = np.random.default_rng(seed)
         self.shape, self.n, self.axes = shape, int(np.prod(shape)), len(shape)
         self.cut = cut_of(shape)
         self.box = self.cut.box
+        if domains is not None:
+            # More of them than lattices so small are parted into.
+            half = len(self.box.cells) // 2
+            ends = half * np.arange(domains + 1) // domains
+            self.box = self.box._replace(domains=read_only(np.stack([ends, half + ends])))
+        self.domains = self.box.domains.shape[1] - 1
         self.spins = rng.choice(np.array([-1, 1], dtype=np.int8), self.n)
         self.signs = np.ones((self.axes, self.n)) if ferromagnet else rng.choice([-1.0, 1.0], (self.axes, self.n))
         self.vectors = self.cut.packed((self.spins > 0).view(np.uint8))
         self.bonds = aligned((self.axes, self.cut.cells, 8), np.uint64)
         for axis in range(self.axes):
             self.bonds[axis] = self.cut.packed((self.signs[axis] < 0).view(np.uint8))
-        self.streams = xoshiro.seed(KEY, 0, 2)
+        self.streams = xoshiro.seed(KEY, 0, 2 * self.domains)
 
     def model(self):
         sites = np.arange(self.n).reshape(self.shape)
@@ -49,18 +56,28 @@ class Lattice:
     def table(self, betas, bits, metropolis=False):
         return thresholds(np.array(betas), 2.0 * np.arange(1, self.axes + 1), bits, metropolis)
 
-    def sweep(self, table, bits, metropolis=False, looks=0, keep=True, turns=None):
-        """Toggles; with looks, also draws and numbers of unsatisfied bonds."""
+    def sweep(self, table, bits, metropolis=False, looks=0, keep=True, turns=None, workers=1, together=True):
+        """Toggles; with looks, also draws and numbers of unsatisfied bonds.
+
+        Workers that are not together do all their work one after the other, as if they never met.
+        """
         box = self.box if turns is None else self.box._replace(turns=turns)
         draws = np.empty((looks if keep else 0, self.n), dtype=np.int8)
-        unsatisfied = np.empty(looks, dtype=np.int64)
+        unsatisfied = np.zeros(looks, dtype=np.int64)
         self.best = self.cut.vectors()
+        self.tally = aligned((len(box.cells) if looks else 0, 1 + self.axes, lattice.COUNTED, 8), np.uint64)
+        arrivals = np.array([0 if together else 1 << 40])
         run = lattice.sweep_square if self.axes == 2 else lattice.sweep_cubic
-        toggles = run(
-            self.vectors, self.bonds, box, table, bits, metropolis, self.streams, len(table) // max(looks, 1),
-            self.bonds, unsatisfied, self.best, draws, aligned((0, 1 + self.axes, lattice.COUNTED, 8), np.uint64),
-        )  # fmt: skip
-        return toggles, draws, unsatisfied
+
+        def work(worker):
+            return run(
+                self.vectors, self.bonds, box, table, bits, metropolis, self.streams, len(table) // max(looks, 1),
+                self.bonds, unsatisfied, np.iinfo(np.int64).max, self.best, draws, self.tally, arrivals, workers,
+                worker,
+            )  # fmt: skip
+
+        with Pool(workers if together else 1) as pool:
+            return sum(pool.map(work, workers)), draws, unsatisfied
 
     def unpacked(self, vectors):
         spins = np.empty(self.n, dtype=np.int8)
@@ -94,9 +111,10 @@ def against_twin(case, betas, bits, metropolis, **faults):
     """Whether kernel and twin agree spin for spin, toggle for toggle, and in where they leave the generators."""
     table = faults.pop("table", case.table(betas, bits, metropolis))
     toggles, *_ = case.sweep(table, bits, metropolis, **faults)
-    spins, streams = case.spins.copy(), [seeded((0xDEADBEEF, 17), 0, stream) for stream in range(2)]
+    spins, streams = case.spins.copy(), [seeded((0xDEADBEEF, 17), 0, stream) for stream in range(2 * case.domains)]
     sites = twin.positions(case.shape, block_counts(case.shape))
-    expected = twin.sweep(spins, case.model(), sites, betas, bits, streams, metropolis=metropolis)
+    pairs = list(zip(streams[::2], streams[1::2]))
+    expected = twin.sweep(spins, case.model(), sites, betas, bits, pairs, metropolis=metropolis)
     states = [[generator.state for generator in stream] for stream in streams]
     return (
         np.array_equal(case.unpacked(case.vectors), spins)
@@ -113,6 +131,63 @@ def against_twin(case, betas, bits, metropolis, **faults):
 )
 def test_kernels_equal_the_twin(shape, bits, metropolis):
     assert against_twin(Lattice(shape), [0.0, 0.1, 0.4, 0.9, 3.0], bits, metropolis)
+
+
+# Domains of the cube are a position of each phase, those of the square two or three.
+PARTED = [((16, 16, 16), 4), ((192, 64), 5)]
+
+
+@pytest.mark.parametrize(("shape", "domains"), PARTED)
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_any_number_of_workers_equals_the_twin(shape, domains, workers):
+    assert against_twin(Lattice(shape, domains=domains), [0.0, 0.1, 0.4, 0.9, 3.0], 24, False, workers=workers)
+
+
+@pytest.mark.parametrize(("shape", "domains"), PARTED)
+def test_the_twin_catches_workers_that_do_not_meet(shape, domains):
+    case = Lattice(shape, domains=domains)
+    assert not against_twin(case, [0.4], 24, False, workers=2, together=False)
+
+
+@pytest.mark.parametrize(("shape", "domains"), PARTED)
+def test_the_twin_catches_a_domain_with_the_streams_of_its_neighbour(shape, domains):
+    case = Lattice(shape, domains=domains)
+    case.streams[2:4] = case.streams[:2]
+    assert not against_twin(case, [0.4], 24, False)
+
+
+@pytest.mark.parametrize("shape", [(512, 1024), (96, 96, 96)])
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(shape, workers):
+    """Large lattices as they are parted, with looks: any moment out of step would spread over all that follows."""
+    alone, shared = Lattice(shape), Lattice(shape)
+    assert alone.domains >= 2
+    table = alone.table(np.linspace(0.1, 2, 24), 24)
+    one, other = (
+        alone.sweep(table, 24, looks=12),
+        shared.sweep(table, 24, looks=12, workers=min(workers, shared.domains)),
+    )
+    assert one[0] == other[0]
+    assert np.array_equal(one[1], other[1])
+    assert np.array_equal(one[2], other[2])
+    for name in ("vectors", "streams", "best", "tally"):
+        assert np.array_equal(getattr(alone, name), getattr(shared, name))
+
+
+@pytest.mark.parametrize(
+    ("shape", "domains"), [((256, 256), 1), ((1024, 1024), 4), ((128, 128, 128), 8), ((1504, 1504), 1)]
+)
+def test_large_lattices_are_parted_where_no_two_positions_of_a_phase_are_neighbours(shape, domains):
+    box = cut_of(shape).box
+    assert box.domains.shape == (2, domains + 1)
+    assert box.domains[0, 0] == 0
+    assert box.domains[0, -1] == box.domains[1, 0]
+    assert box.domains[1, -1] == len(box.cells)
+    assert (np.diff(box.domains) > 0).all()
+    if domains > 1:
+        for phase, ends in enumerate(box.domains):
+            sites = box.position_sites[ends[0] : ends[-1], None] + box.lane_sites
+            assert (np.sum(np.unravel_index(sites, shape), axis=0) % 2 == phase).all()
 
 
 def test_u_equal_to_its_threshold_is_not_below_it():

@@ -10,6 +10,7 @@ import pytest
 from scipy.integrate import quad
 
 import pbits
+from pbits.kernels import lattice
 from pbits.kernels.lattice import MOST_LOOKS
 from pbits.sweeps.counter import CounterEngine
 from pbits.sweeps.engine import Engine, Key, Options, Record
@@ -151,6 +152,7 @@ def test_energies_draws_best_and_toggles_are_those_of_the_model(shape, options):
     assert np.array_equal(engine.states()[0], draws[-1])
     assert toggles == (np.diff(np.concatenate([start, draws]), axis=0) != 0).sum()
     assert record.best_energy == record.energies.min()
+    engine.settle(record)
     assert np.array_equal(record.best_state, draws[record.energies[0].argmin()])
 
 
@@ -158,8 +160,30 @@ def test_a_better_best_of_before_is_kept():
     engine, record = engine_of(GLASS), record_of(GLASS, 5, draws=False)
     record.best_energy = -1e9
     engine.sweep(np.ones(5), 0, 1, record)
+    engine.settle(record)
     assert record.best_energy == -1e9
     assert not record.best_state.any()
+
+
+@pytest.mark.parametrize("hot", [0.0, 3.0], ids=["the best is old", "and new"])
+@pytest.mark.parametrize("settled", [False, True])
+def test_the_best_of_several_stretches_is_the_first_of_the_lowest(hot, settled):
+    """Whether the state is written down at once, or when all is done."""
+    engine, energies, draws = engine_of(GLASS), [], []
+    best_energy, best_state = np.inf, np.zeros(GLASS.n, dtype=np.int8)
+    for betas in (np.linspace(0.5, 1.5, 20), np.full(20, hot), np.full(20, hot)):
+        record = record_of(GLASS, 20)
+        record.best_energy, record.best_state = best_energy, best_state
+        engine.sweep(betas, 0, 1, record)
+        if settled:
+            engine.settle(record)
+        best_energy = record.best_energy
+        energies.append(record.energies[0])
+        draws.append(record.draws[0])
+    engine.settle(record)
+    lowest = np.concatenate(energies).argmin()
+    assert best_energy == np.concatenate(energies)[lowest]
+    assert np.array_equal(best_state, np.concatenate(draws)[lowest])
 
 
 @pytest.mark.parametrize("draws", [False, True])
@@ -176,9 +200,62 @@ def test_looking_changes_nothing_and_adds_up_as_in_the_base_class(model, draws):
     assert noted.energies == pytest.approx(plain.energies, rel=1e-12)
     assert np.array_equal(noted.site_sums, plain.site_sums)
     assert np.array_equal(noted.edge_sums, plain.edge_sums)
+    one.settle(noted)
     assert np.array_equal(noted.best_state, plain.best_state)
     if draws:
         assert np.array_equal(noted.draws, plain.draws)
+
+
+def test_threads_and_cutting_change_nothing():
+    """One chain of a large lattice, on threads that only some of the calls are worth."""
+    model, betas = glass((512, 1024)), np.linspace(0.1, 3, 40)
+
+    def outcome(threads, *cuts):
+        engine, record = engine_of(model), record_of(model, 0, draws=False, sums=True)
+        engine.threads = threads
+        toggles, energies, first = 0, [], 0
+        for last in (*cuts, len(betas)):
+            record.energies = np.empty((1, last - first))
+            toggles += engine.sweep(betas[first:last], first, 1, record)
+            energies += record.energies[0].tolist()
+            first = last
+        engine.settle(record)
+        noted = record.best_energy, record.best_state, record.site_sums, record.edge_sums, engine.states()
+        return toggles, energies, *noted
+
+    alone = outcome(1)
+    for other in (outcome(2), outcome(5), outcome(2, 1, 22), outcome(1, 7)):
+        assert all(np.array_equal(mine, theirs) for mine, theirs in zip(alone, other))
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "3"])
+def test_a_run_of_one_chain_takes_the_threads_that_are_idle(threads, monkeypatch):
+    seen = []
+    monkeypatch.setenv("PBITS_THREADS", threads)
+    monkeypatch.setattr(lattice, "sweep_square", lambda *given: seen.append(given[-2:]) or 0)
+    pbits.run(glass((512, 1024)), "ideal", pbits.Schedule.anneal(sweeps=40, chains=1), seed=1)
+    # Two domains are for two threads.
+    workers = min(int(threads), 2)
+    assert sorted(seen) == [(workers, worker) for worker in range(workers)]
+
+
+def test_an_interrupt_leaves_nobody_waiting(monkeypatch):
+    """The first worker never comes, and the others end all the same."""
+    model, sweep, ended = glass((1024, 1024)), lattice.sweep_square, []
+
+    def interrupted(*given):
+        if given[-1] == 0:
+            raise KeyboardInterrupt
+        sweep(*given)
+        ended.append(given[-1])
+
+    engine = engine_of(model)
+    engine.threads = 4
+    monkeypatch.setattr(lattice, "sweep_square", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.advance(np.ones(4), 0)
+    engine._helpers.shutdown()
+    assert sorted(ended) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
