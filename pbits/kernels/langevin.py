@@ -72,6 +72,15 @@ def _add(target, factor, source):
         into[k] += factor * what[k]
 
 
+@kernel
+def _copy(target, source):
+    """target = source, both C-contiguous; a slice assignment would compile the text of its errors, for seconds."""
+    into = target.ravel()
+    what = source.ravel()
+    for k in range(len(into)):
+        into[k] = what[k]
+
+
 def _slope(slope, x, potential):
     """∇U(x) into `slope`, of a potential that is a function; the compiled form also takes a quartic one."""
     potential(slope, x)
@@ -111,7 +120,7 @@ def euler_maruyama(x, v, seen_x, seen_v, potential, betas, step, friction, key0,
         _add(x, -step / friction, slope)
         _add(x, np.sqrt(2.0 * step / (betas[t] * friction)), noise)
         if (t + 1) % every == 0:
-            seen_x[t // every] = x
+            _copy(seen_x[t // every], x)
 
 
 def leimkuhler_matthews(x, v, seen_x, seen_v, potential, betas, step, friction, key0, key1, chain0, step0):
@@ -133,7 +142,7 @@ def leimkuhler_matthews(x, v, seen_x, seen_v, potential, betas, step, friction, 
         _add(x, amplitude, following)
         noise, following = following, noise
         if (t + 1) % every == 0:
-            seen_x[t // every] = x
+            _copy(seen_x[t // every], x)
 
 
 def baoab(x, v, seen_x, seen_v, potential, betas, step, friction, key0, key1, chain0, step0):
@@ -158,8 +167,8 @@ def baoab(x, v, seen_x, seen_v, potential, betas, step, friction, key0, key1, ch
         _slope(slope, x, potential)
         _add(v, -0.5 * step, slope)
         if (t + 1) % every == 0:
-            seen_x[t // every] = x
-            seen_v[t // every] = v
+            _copy(seen_x[t // every], x)
+            _copy(seen_v[t // every], v)
 
 
 # Each integrator is written once. As it stands it takes any Python function for the gradient; `compiled` holds the
