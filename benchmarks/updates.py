@@ -75,11 +75,13 @@ def entrants(
         build_s = time.perf_counter() - start
         for work in tasks:
             for count in threads:
-                # Chains are what threads share, so one chain more a thread, or one block more.
-                if count > (1 if kind is Pbits and work.chains == 1 else kind.threads):
+                # Chains are what threads share, so one chain more a thread, or one block more; of one chain a large
+                # lattice alone is shared.
+                alone = kind is Pbits and work.chains == 1
+                if count > kind.threads or (alone and count > 1 and work.layout not in ("auto", "lattice")):
                     continue
                 try:
-                    task = replace(work, threads=count, chains=count * work.chains)
+                    task = replace(work, threads=count, chains=work.chains if alone else count * work.chains)
                     found.append(enter(tool, task, seconds, build_s))
                 except (ValueError, TypeError, NotImplementedError) as error:
                     skipped.append({"instance": instance.name, "tool": kind.name, "reason": str(error)})

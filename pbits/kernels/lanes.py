@@ -1,7 +1,9 @@
 """Many chains of any Ising model side by side: chain = lane of a vector, one bit a spin.
 
 Chains go 16 to a vector. Bit k of ``spins[v, i]`` is spin i of chain 16v + k, 1 for up, so that a sum over neighbours
-adds 2J_ij under a mask, starting from h_i − Σ_j J_ij. All sums are float32.
+adds 2J_ij under a mask, starting from h_i − Σ_j J_ij. Couplings are whole numbers of a unit, so all sums are exact, and
+a flip of spin s in the field F raises the energy by exactly 2sF: energies are followed from flip to flip, at next to
+no cost. What a unit leaves of a coupling is summed at looks alone, in a unit of its own.
 
 A spin flips where u·(a + exp(x)) < b, with x = 2βg·s·I of its present value s and u uniform in (0, 1):
 
@@ -9,7 +11,7 @@ A spin flips where u·(a + exp(x)) < b, with x = 2βg·s·I of its present value
 - Metropolis: a = 0 and b = 1, the probability min(1, exp(−x)).
 
 u is (w + ½)/2³² of a 32-bit word w, in float32, so that it has 24 digits however small it is. The probability of a
-flip, given the float32 sum I, is wrong by less than 6e-6 of itself and by less than 2⁻³² altogether.
+flip, given the sum I, is wrong by less than 6e-6 of itself and by less than 2⁻³² altogether.
 """
 
 from __future__ import annotations
@@ -17,27 +19,31 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from pbits.kernels.jit import inlined, kernel
 from pbits.kernels.simd import (
-    Vector,
+    add_wide,
     as_f32,
     as_i32,
     as_u32,
     bits_of,
-    f32x16,
     fma,
+    i32x16,
     load_f32,
+    load_i32,
+    load_i64,
     mask16,
     mask_of,
     select,
     shl,
     splat_f32,
+    splat_i32,
+    splat_i64,
     splatted,
-    store_f32,
+    store_i32,
+    store_i64,
     to_f32,
 )
 from pbits.kernels.xoshiro import load_stream, next_words, store_stream
@@ -57,7 +63,7 @@ _P0, _P1, _P2, _P3, _P4, _P5 = (
     0.009675541330669382,
     0.0013276471519140568,
 )
-_0, _1, _2, _3 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+_0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 class Couplings(NamedTuple):
@@ -67,16 +73,43 @@ class Couplings(NamedTuple):
     ----------
     indptr, indices : unsigned
         CSR rows; unsigned, since they index nothing from behind.
-    twice : float32
-        2 g_i J_ij at row i, column j.
-    base : (n,) float32
-        g_i (h_i − Σ_j J_ij).
+    twice : int32
+        2 g_i J_ij/unit at row i, column j.
+    base : (n,) int32
+        g_i (h_i − Σ_j J_ij)/unit.
+    unit : float
+        A power of two, in which twice every field is below 2³¹.
     """
 
     indptr: np.ndarray
     indices: np.ndarray
     twice: np.ndarray
     base: np.ndarray
+    unit: float
+
+
+class Posed(NamedTuple):
+    """What energies are summed from: each number in one or two words, of a higher and a lower unit.
+
+    Attributes
+    ----------
+    upper, indptr, indices : unsigned
+        The columns above i of row i are ``indices[upper[i]:indptr[i + 1]]``.
+    twice : (words, couplings) int32
+        2J_ij.
+    base : (words, n) int32
+        h_i − Σ_{j > i} J_ij.
+    units : (words,) float64
+    offset : float
+    """
+
+    upper: np.ndarray
+    indptr: np.ndarray
+    indices: np.ndarray
+    twice: np.ndarray
+    base: np.ndarray
+    units: np.ndarray
+    offset: float
 
 
 class Chains(NamedTuple):
@@ -87,12 +120,15 @@ class Chains(NamedTuple):
     spins : (vectors, n) uint16
     streams : (vectors, 4, 8) uint64
         A generator each.
+    energies : (2, lanes) int64
+        E − offset in two words; the first is up to date wherever it is followed.
     count : int
         How many chains; the lanes above are idle, and not counted.
     """
 
     spins: np.ndarray
     streams: np.ndarray
+    energies: np.ndarray
     count: int
 
 
@@ -113,33 +149,15 @@ class Order(NamedTuple):
     together: bool
 
 
-f64x16 = Vector("f64x16", ir.DoubleType(), LANES)
-
-
-@intrinsic
-def _splat_f64(typingctx, value):
-    """All lanes the same float64."""
-    return f64x16(types.float64), lambda _, builder, __, args: splatted(builder, args[0], f64x16.llvm)
-
-
-@intrinsic
-def _lane_of_f64(typingctx, sums, lane):
-    """One lane."""
-    return types.float64(f64x16, types.int32), lambda _, builder, __, args: builder.extract_element(*args)
-
-
 @intrinsic
 def _add_where(typingctx, sums, bits, value):
     """The sums, with `value` added in the lanes that are set in 16 bits."""
-    if sums not in (f32x16, f64x16):
-        return None
-    number = types.float32 if sums is f32x16 else types.float64
 
     def codegen(context, builder, sig, args):
         lanes = builder.bitcast(args[1], mask16.llvm)
-        return builder.select(lanes, builder.fadd(args[0], splatted(builder, args[2], sums.llvm)), args[0])
+        return builder.select(lanes, builder.add(args[0], splatted(builder, args[2], i32x16.llvm)), args[0])
 
-    return sums(sums, types.uint16, number), codegen
+    return i32x16(i32x16, types.uint16, types.int32), codegen
 
 
 @intrinsic
@@ -173,34 +191,62 @@ def flips(words, y, a, b):
 
 
 @inlined
-def _sum_up(sums, couplings, spins, site):
-    """Fill `sums` (lanes,) with the fields of a site, each in the order of its row."""
-    indices, twice = couplings.indices, couplings.twice
-    first, last = couplings.indptr[site], couplings.indptr[site + _1]
-    base = splat_f32(couplings.base[site])
-    if len(spins) == 4:
-        # The additions of one vector wait for one another; those of four do not.
-        f0 = f1 = f2 = f3 = base
-        for edge in range(first, last):
-            other = indices[edge]
-            f0 = _add_where(f0, spins[_0, other], twice[edge])
-            f1 = _add_where(f1, spins[_1, other], twice[edge])
-            f2 = _add_where(f2, spins[_2, other], twice[edge])
-            f3 = _add_where(f3, spins[_3, other], twice[edge])
-        store_f32(sums, 0, f0)
-        store_f32(sums, 16, f1)
-        store_f32(sums, 32, f2)
-        store_f32(sums, 48, f3)
-        return
-    for v in range(np.uint64(len(spins))):
-        field = base
-        for edge in range(first, last):
-            field = _add_where(field, spins[v, indices[edge]], twice[edge])
-        store_f32(sums, v * np.uint64(LANES), field)
+def _sum_four(base, twice, indices, first, last, spins):
+    """`base`, and what edges `first` … `last` − 1 add to it, of four vectors of chains."""
+    # The additions of one vector wait for one another; those of four do not.
+    f0 = f1 = f2 = f3 = splat_i32(base)
+    for edge in range(first, last):
+        other = indices[edge]
+        f0 = _add_where(f0, spins[_0, other], twice[edge])
+        f1 = _add_where(f1, spins[_1, other], twice[edge])
+        f2 = _add_where(f2, spins[_2, other], twice[edge])
+        f3 = _add_where(f3, spins[_3, other], twice[edge])
+    return f0, f1, f2, f3
+
+
+@inlined
+def _sum_one(base, twice, indices, first, last, row):
+    """The same of one vector, the spins of which are a row."""
+    field = splat_i32(base)
+    for edge in range(first, last):
+        field = _add_where(field, row[indices[edge]], twice[edge])
+    return field
+
+
+@inlined
+def _times_spin(field, own):
+    return select(mask_of(own), field, splat_i32(0) - field)
 
 
 @kernel
-def sweep_once(couplings, order, chains, scales, active, sums, pending, a, b):
+def sum_energies(out, word, posed, spins):
+    """Fill `out` (lanes,) int64 with one word of −Σ_i s_i (h_i + Σ_{j > i} J_ij s_j)."""
+    twice, base, indices = posed.twice[word], posed.base[word], posed.indices
+    sites = np.uint64(len(base))
+    if len(spins) == 4:
+        e0 = e1 = e2 = e3 = splat_i64(0)
+        for site in range(sites):
+            first, last = posed.upper[site], posed.indptr[site + _1]
+            f0, f1, f2, f3 = _sum_four(base[site], twice, indices, first, last, spins)
+            e0 = add_wide(e0, _times_spin(f0, ~spins[_0, site]))
+            e1 = add_wide(e1, _times_spin(f1, ~spins[_1, site]))
+            e2 = add_wide(e2, _times_spin(f2, ~spins[_2, site]))
+            e3 = add_wide(e3, _times_spin(f3, ~spins[_3, site]))
+        store_i64(out, 0, e0)
+        store_i64(out, 16, e1)
+        store_i64(out, 32, e2)
+        store_i64(out, 48, e3)
+        return
+    for v in range(np.uint64(len(spins))):
+        energy = splat_i64(0)
+        for site in range(sites):
+            field = _sum_one(base[site], twice, indices, posed.upper[site], posed.indptr[site + _1], spins[v])
+            energy = add_wide(energy, _times_spin(field, ~spins[v, site]))
+        store_i64(out, v * np.uint64(LANES), energy)
+
+
+@kernel
+def sweep_once(couplings, order, chains, scales, active, sums, pending, follow, a, b):
     """One sweep; returns the spins that changed.
 
     Parameters
@@ -210,33 +256,53 @@ def sweep_once(couplings, order, chains, scales, active, sums, pending, a, b):
     chains : Chains
         Changed in place.
     scales : (lanes,) float32
-        2β·log₂e of each lane.
+        2β·log₂e·unit of each lane.
     active : (vectors,) uint64
         The lanes that are chains.
-    sums : (lanes,) float32
+    sums : (lanes,) int32
         Work space.
     pending : (vectors, widest phase) uint16
         Work space; as wide as that where sites of a phase move together only.
+    follow : bool
+        Whether to keep the energies up to date.
     a, b : float
         The rule, see above.
     """
     spins, sites, ends = chains.spins, order.sites, order.ends
+    indptr, indices, twice, base = couplings.indptr, couplings.indices, couplings.twice, couplings.base
     vectors = np.uint64(len(spins))
     offset = splat_f32(a)
     bound = splat_f32(b * 2.0**32)
+    energies = chains.energies[0]
     toggles = np.uint64(0)
     for phase in range(np.uint64(len(ends)) - _1):
         start, stop = ends[phase], ends[phase + _1]
         for place in range(start, stop):
             site = sites[place]
-            _sum_up(sums, couplings, spins, site)
+            first, last = indptr[site], indptr[site + _1]
+            if vectors == _4:
+                f0, f1, f2, f3 = _sum_four(base[site], twice, indices, first, last, spins)
+                store_i32(sums, 0, f0)
+                store_i32(sums, 16, f1)
+                store_i32(sums, 32, f2)
+                store_i32(sums, 48, f3)
+            else:
+                for v in range(vectors):
+                    field = _sum_one(base[site], twice, indices, first, last, spins[v])
+                    store_i32(sums, v * np.uint64(LANES), field)
             for v in range(vectors):
-                field = load_f32(sums, v * np.uint64(LANES))
+                field = load_i32(sums, v * np.uint64(LANES))
                 own = spins[v, site]
                 words, state = next_words(load_stream(chains.streams, v))
                 store_stream(chains.streams, v, state)
-                y = select(mask_of(own), field, -field) * load_f32(scales, v * np.uint64(LANES))
-                changed = bits_of(flips(words, y, offset, bound))
+                signed = _times_spin(field, own)
+                y = to_f32(signed) * load_f32(scales, v * np.uint64(LANES))
+                flipped = flips(words, y, offset, bound)
+                if follow:
+                    raised = select(flipped, signed + signed, splat_i32(0))
+                    energy = add_wide(load_i64(energies, v * np.uint64(LANES)), raised)
+                    store_i64(energies, v * np.uint64(LANES), energy)
+                changed = bits_of(flipped)
                 toggles += _ones(changed & active[v])
                 if order.together:
                     pending[v, place - start] = changed
@@ -247,33 +313,6 @@ def sweep_once(couplings, order, chains, scales, active, sums, pending, a, b):
                 for v in range(vectors):
                     spins[v, sites[place]] ^= pending[v, place - start]
     return np.int64(toggles)
-
-
-@kernel
-def energies_of(out, posed, spins):
-    """Fill `out` (lanes,) with the energies: all spins up, plus 2J of each broken pair, plus 2h of each down spin."""
-    for v in range(np.uint64(len(spins))):
-        # Four sums, so that an addition need not wait for the one before it.
-        first, second = _splat_f64(posed.all_up), _splat_f64(0.0)
-        third, fourth = _splat_f64(0.0), _splat_f64(0.0)
-        for site in range(np.uint64(len(posed.h))):
-            own = spins[v, site]
-            first = _add_where(first, ~own, 2.0 * posed.h[site])
-            edge = posed.upper[site]
-            stop = posed.indptr[site + _1]
-            while edge + _1 < stop:
-                after = edge + _1
-                first = _add_where(first, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
-                second = _add_where(second, own ^ spins[v, posed.indices[after]], 2.0 * posed.weights[after])
-                edge = after + _1
-                first, second, third, fourth = third, fourth, first, second
-            if edge < stop:
-                second = _add_where(second, own ^ spins[v, posed.indices[edge]], 2.0 * posed.weights[edge])
-        for lane in range(LANES):
-            place = np.int32(lane)
-            near = _lane_of_f64(first, place) + _lane_of_f64(second, place)
-            far = _lane_of_f64(third, place) + _lane_of_f64(fourth, place)
-            out[v * np.uint64(LANES) + np.uint64(lane)] = near + far
 
 
 @kernel
@@ -302,20 +341,27 @@ def unpack(states, spins):
 
 
 @kernel
-def look(chains, active, posed, looks, number, energies):
-    """Note the present states as look `number`; `energies` (lanes,) is work space."""
+def look(chains, active, posed, follow, looks, number):
+    """Note the present states as look `number`."""
     spins = chains.spins
-    energies_of(energies, posed, spins)
+    for word in range(np.int64(follow), len(posed.units)):
+        sum_energies(chains.energies[word], word, posed, spins)
+    best = 0
     for chain in range(chains.count):
-        looks.energies[chain, number] = energies[chain]
-        if energies[chain] < looks.best_energy[0]:
-            looks.best_energy[0] = energies[chain]
-            _unpack(looks.best_state, spins, chain)
+        energy = 0.0
+        for word in range(len(posed.units) - 1, -1, -1):
+            energy += posed.units[word] * chains.energies[word, chain]
+        looks.energies[chain, number] = energy + posed.offset
+        if looks.energies[chain, number] < looks.energies[best, number]:
+            best = chain
         if len(looks.draws):
             _unpack(looks.draws[chain, number], spins, chain)
+    if looks.energies[best, number] < looks.best_energy[0]:
+        looks.best_energy[0] = looks.energies[best, number]
+        _unpack(looks.best_state, spins, best)
     if len(looks.site_sums):
         pair = np.uint64(0)
-        for site in range(np.uint64(len(posed.h))):
+        for site in range(np.uint64(len(posed.upper))):
             for v in range(np.uint64(len(spins))):
                 looks.site_sums[site] += 2 * np.int64(_ones(spins[v, site] & active[v]))
             looks.site_sums[site] -= chains.count
@@ -328,7 +374,7 @@ def look(chains, active, posed, looks, number, energies):
 
 
 @kernel
-def sweep(couplings, posed, order, chains, scales, a, b, every, looks):
+def sweep(couplings, posed, order, chains, scales, a, b, every, looks, follow):
     """One sweep per row of `scales`, and a look after every `every`-th.
 
     Parameters
@@ -339,13 +385,16 @@ def sweep(couplings, posed, order, chains, scales, a, b, every, looks):
     chains : Chains
         Changed in place.
     scales : (steps, lanes) or (steps, 1) float32
-        2β·log₂e of each sweep and lane, or of each sweep.
+        2β·log₂e·unit of each sweep and lane, or of each sweep.
     a, b : float
         The rule, see above.
     every : int
         0 for no look.
     looks : Looks
         Filled in.
+    follow : bool
+        Whether the first words of the energies are right, and kept so; else they are summed at looks. Sites must move
+        one by one, in the fields of `posed`.
 
     Returns
     -------
@@ -366,14 +415,13 @@ def sweep(couplings, posed, order, chains, scales, a, b, every, looks):
         for phase in range(len(order.ends) - 1):
             widest = max(widest, np.int64(order.ends[phase + 1] - order.ends[phase]))
     pending = np.empty((len(chains.spins), widest), dtype=np.uint16)
-    energies = np.empty(lanes)
     row = np.empty(lanes, dtype=np.float32)
-    sums = np.empty(lanes, dtype=np.float32)
+    sums = np.empty(lanes, dtype=np.int32)
     toggles = 0
     for t in range(len(scales)):
         for lane in range(lanes):
             row[lane] = scales[t, min(lane, scales.shape[1] - 1)]
-        toggles += sweep_once(couplings, order, chains, row, active, sums, pending, a, b)
+        toggles += sweep_once(couplings, order, chains, row, active, sums, pending, follow, a, b)
         if every and (t + 1) % every == 0:
-            look(chains, active, posed, looks, t // every, energies)
+            look(chains, active, posed, follow, looks, t // every)
     return toggles

@@ -4,6 +4,7 @@ A value of type `u64x8`, `u32x16`, `i32x16` or `f32x16` is one LLVM vector; LLVM
 (one register of AVX-512, two of AVX2, four of SSE2 or NEON), with the same results everywhere. Operators work lane
 by lane: ``+ - & | ^ ~`` on integers, ``+ - * /`` on floats, and ``< <= > >= == !=`` give a `mask16` (`mask8` for
 `u64x8`), which ``& | ^ ~`` combine and `select` reads. Operands have one type; constants are made by `splat_…`.
+`i64x16`, two registers, is for sums of `i32x16` by `add_wide`.
 Floats are IEEE: nothing is reordered or contracted unless `fma` says so.
 
 Vectors live only inside kernels and their inlined functions: loaded from arrays, stored to arrays.
@@ -35,6 +36,7 @@ u64x8 = Vector("u64x8", ir.IntType(64), 8)
 u32x16 = Vector("u32x16", ir.IntType(32), 16)
 i32x16 = Vector("i32x16", ir.IntType(32), 16)
 f32x16 = Vector("f32x16", ir.FloatType(), 16)
+i64x16 = Vector("i64x16", ir.IntType(64), 16)
 mask8 = Vector("mask8", ir.IntType(1), 8)
 mask16 = Vector("mask16", ir.IntType(1), 16)
 
@@ -153,6 +155,7 @@ def _splat_into(vector, scalar):
 splat_u64 = _splat_into(u64x8, types.uint64)
 splat_u32 = _splat_into(u32x16, types.uint32)
 splat_i32 = _splat_into(i32x16, types.int32)
+splat_i64 = _splat_into(i64x16, types.int64)
 splat_f32 = _splat_into(f32x16, types.float32)
 
 
@@ -235,10 +238,12 @@ def _storer(vector, dtypes):
 load_u64 = _loader(u64x8, (types.uint64,))
 load_u32 = _loader(u32x16, (types.uint32,))
 load_i32 = _loader(i32x16, (types.int32, types.int8))
+load_i64 = _loader(i64x16, (types.int64,))
 load_f32 = _loader(f32x16, (types.float32, types.int8))
 store_u64 = _storer(u64x8, (types.uint64,))
 store_u32 = _storer(u32x16, (types.uint32,))
 store_i32 = _storer(i32x16, (types.int32, types.int8))
+store_i64 = _storer(i64x16, (types.int64,))
 store_f32 = _storer(f32x16, (types.float32,))
 
 
@@ -371,6 +376,14 @@ def select(typingctx, mask, a, b):
     if a is not b or a not in (*_INTEGERS, f32x16) or mask is not _mask_of(a):
         return None
     return a(mask, a, b), lambda context, builder, sig, args: builder.select(*args)
+
+
+@intrinsic
+def add_wide(typingctx, sums, value):
+    """The lanes of an `i64x16`, raised by those of an `i32x16`."""
+    if sums is not i64x16 or value is not i32x16:
+        return None
+    return sums(sums, value), lambda _, builder, __, args: builder.add(args[0], builder.sext(args[1], i64x16.llvm))
 
 
 @intrinsic

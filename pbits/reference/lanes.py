@@ -6,6 +6,7 @@ b = 1 − ρ for the heat bath of persistence ρ, a = 0 and b = 1 for Metropolis
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,6 +110,28 @@ def flips(words: NDArray[np.uint32], y: NDArray[np.float32], a: float, b: float)
     return u * (exp2(y) + F(a)) < F(b * 2.0**32)
 
 
+def in_fixed_point(
+    model: IsingModel, gains: NDArray[np.float64] | None = None
+) -> tuple[float, NDArray[np.int64], NDArray[np.int64]]:
+    """A unit, and gJ (in the order of `model.csr`) and gh as whole numbers of it.
+
+    The unit is the largest power of two in which all are exact (to 2⁻⁵² of the largest field), but so large that
+    every field, and what it is off by, stays below 2³⁰ of it.
+    """
+    degrees = np.diff(model.csr.indptr)
+    rows = np.repeat(np.arange(model.n), degrees)
+    gains = np.ones(model.n) if gains is None else gains
+    couplings, h = gains[rows] * model.csr.data, gains * model.h
+    largest = max(np.abs(couplings[rows == site]).sum() + abs(h[site]) for site in range(model.n))
+    unit = 2.0 ** (math.frexp(largest)[1] - 52)
+    numbers = np.rint(np.append(couplings, h) / unit).astype(np.int64)
+    while numbers.any() and not (numbers & 1).any():
+        numbers, unit = numbers // 2, 2 * unit
+    while largest * (1 + (degrees.max() + 1) * 2.0**-30) >= 2.0**30 * unit:
+        unit *= 2
+    return unit, np.rint(couplings / unit).astype(np.int64), np.rint(h / unit).astype(np.int64)
+
+
 def sweep_lanes(
     spins: NDArray[np.int8],
     model: IsingModel,
@@ -125,21 +148,18 @@ def sweep_lanes(
     `streams` holds one stream for each 16 chains; β is (steps,) or (steps, chains).
     """
     csr, chains = model.csr, spins.shape[1]
-    gains = np.ones(model.n) if gains is None else gains
-    start = ((model.h - csr.sum(axis=1)) * gains).astype(F)
+    unit, couplings, h = in_fixed_point(model, gains)
     a, b = _rule(persistence, metropolis)
     toggles = 0
     for row in betas:
-        scale = np.broadcast_to(2 * 1.4426950408889634 * row, chains).astype(F)
+        scale = np.broadcast_to(2 * 1.4426950408889634 * row * unit, chains).astype(F)
         for phase in phases:
             before = spins.copy()
             for site in phase:
                 words = np.array([draw(stream) for stream in streams], dtype=np.uint32).ravel()[:chains]
-                field = np.full(chains, start[site])
-                for edge in range(csr.indptr[site], csr.indptr[site + 1]):
-                    twice = F(2 * gains[site] * csr.data[edge])
-                    field = np.where(before[csr.indices[edge]] > 0, field + twice, field)
-                y = np.where(before[site] > 0, field, -field) * scale
+                edges = slice(csr.indptr[site], csr.indptr[site + 1])
+                field = couplings[edges] @ before[csr.indices[edges]] + h[site]
+                y = (before[site] * field).astype(F) * scale
                 spins[site] = np.where(flips(words, y, a, b), -before[site], before[site])
             toggles += int((spins != before).sum())
     return toggles

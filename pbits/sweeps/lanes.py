@@ -1,13 +1,15 @@
-"""Many chains of any sparse model side by side, in single precision."""
+"""Many chains of any sparse model side by side, in 32-bit fixed point."""
 
 from __future__ import annotations
 
+import math
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from pbits.kernels import lanes
+from pbits.kernels import fields, lanes
 from pbits.kernels.xoshiro import seed
 from pbits.models import EnergyModel, IsingModel
 from pbits.models.base import read_only
@@ -18,17 +20,16 @@ from pbits.sweeps.fields import (
     largest_field,
     looks_for,
     made_once,
-    posed_by,
     unit_of,
     unsigned_rows,
 )
 from pbits.sweeps.scan import Scan
 
-FLOATS = (1e-30, 1e37)
-"""Largest fields of a model that float32 holds with room to spare."""
-ONE_ROUNDING = 2.0**-24
+DIGITS = 30
+MOST = float(np.finfo(np.float32).max)
 
 _prepared: OfModels[lanes.Couplings] = WeakKeyDictionary()
+_posed: OfModels[lanes.Posed] = WeakKeyDictionary()
 
 
 class LanesEngine(Engine):
@@ -48,7 +49,8 @@ class LanesEngine(Engine):
         self._order = lanes.Order(read_only(scan.sites.view(np.uint64)), ends.astype(np.uint64), not scan.independent)
         spins = np.zeros((vectors, len(states)), dtype=np.uint16)
         lanes.pack(spins, states)
-        self._chains = lanes.Chains(spins, seed(key.thermal, chain0 // self.BLOCK, vectors), chains)
+        streams = seed(key.thermal, chain0 // self.BLOCK, vectors)
+        self._chains = lanes.Chains(spins, streams, np.empty((2, vectors * lanes.LANES), dtype=np.int64), chains)
         self.hold(model)
 
     @classmethod
@@ -61,25 +63,28 @@ class LanesEngine(Engine):
         if options.rule != "heat-bath" and scan.persistence:
             reasons.append("persistence is of the heat bath; the Metropolis rule knows none")
         if isinstance(model, IsingModel):
-            largest = largest_field(model, scan.gains)
-            error = 2 * beta * _rounding(model, scan.gains)
-            if largest and not FLOATS[0] < largest < FLOATS[1]:
-                reasons.append(f"its float32 sums hold fields of {FLOATS[0]:g} to {FLOATS[1]:g}, not {largest:.3g}")
+            error = beta * (2 * _rounding(model, scan.gains))
             if error > MAX_LOG_ODDS_ERROR:
-                reasons.append(f"its float32 sums would round 2βI by {error:.1g}, above {MAX_LOG_ODDS_ERROR:g}")
+                reasons.append(
+                    f"its fields, whole numbers of 2^-{DIGITS} of the largest, which is "
+                    f"{largest_field(model, scan.gains):.3g}, would round 2βI by {error:.1g}, above "
+                    f"{MAX_LOG_ODDS_ERROR:g}"
+                )
         return reasons
 
     @classmethod
     def describe(cls, options: Options) -> str:
         return (
-            "64 chains side by side, float32 fields, 32-bit decisions (probabilities of a flip to 6e-6 of themselves "
-            "and 2^-32)"
+            "64 chains side by side, fields of couplings in whole numbers of 2^-30 of the largest field, or exact; "
+            "32-bit decisions (probabilities of a flip to 6e-6 of themselves and 2^-32)"
         )
 
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
         self._model = model
-        self._couplings = made_once(_prepared, model, self._gains, lambda: _in_single(model, self._gains))
+        posed, gains = _posed_by(model), self._gains
+        self._couplings = made_once(_prepared, model, gains, lambda: _in_fixed_point(model, gains, posed))
+        self._followed = False
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:
         return self._sweep(betas, 0, None)
@@ -92,13 +97,30 @@ class LanesEngine(Engine):
         lanes.unpack(states, self._chains.spins)
         return states
 
+    def load(self, states: NDArray) -> None:
+        self._chains.spins[:] = 0
+        lanes.pack(self._chains.spins, np.ascontiguousarray(states.T))
+        self._followed = False
+
     def _sweep(self, betas: NDArray[np.float64], every: int, record: Record | None) -> int:
         looks = looks_for(record)
         # Views of a part of the looks come here too; the kernel is compiled for whole arrays alone.
         whole = looks._replace(energies=_whole(looks.energies), draws=_whole(looks.draws))
-        posed = posed_by(self._model if record is None else record.model)
-        scales = (2 * lanes.LOG2_E * betas).astype(np.float32).reshape(len(betas), -1)
-        toggles = lanes.sweep(self._couplings, posed, self._order, self._chains, scales, *self._rule, every, whole)
+        model = self._model if record is None else record.model
+        assert isinstance(model, IsingModel), "spins have the energies of an Ising model"
+        posed = _posed_by(model)
+        # What a flip changes is known of sites that move one by one, and gains belong to no energy.
+        alone = self._gains is None and not self._order.together
+        follow = alone and record is not None and model is self._model
+        if follow and not self._followed:
+            lanes.sum_energies(self._chains.energies[0], 0, posed, self._chains.spins)
+        self._followed = follow
+        # Beyond what float32 holds, no field but 0 leaves anything to chance.
+        scales = np.minimum(2 * lanes.LOG2_E * betas * self._couplings.unit, MOST)
+        scales = scales.astype(np.float32).reshape(len(betas), -1)
+        toggles = lanes.sweep(
+            self._couplings, posed, self._order, self._chains, scales, *self._rule, every, whole, follow
+        )
         if record is not None:
             record.best_energy = float(looks.best_energy[0])
             if whole.energies is not looks.energies:
@@ -112,25 +134,65 @@ def _whole(array: NDArray) -> NDArray:
     return array if array.flags.c_contiguous else np.empty(array.shape, dtype=array.dtype)
 
 
-def _in_single(model: IsingModel, gains: NDArray | None) -> lanes.Couplings:
-    """The couplings as the kernel holds them."""
-    csr = model.csr
-    base = model.h - csr.sum(axis=1)
-    twice = csr.data.astype(np.float32)
-    twice *= 2
-    if gains is not None:
-        base = base * gains
-        twice = (2 * csr.data * np.repeat(gains, np.diff(csr.indptr))).astype(np.float32)
-    return lanes.Couplings(*unsigned_rows(model), twice, base.astype(np.float32))
+def _unit(model: IsingModel, gains: NDArray | None) -> float:
+    """The largest power of two in which the model is exact, but at least 2⁻³⁰ of the largest field."""
+    # A field is off by up to half a unit for each of its terms, and stays below 2³⁰ with that.
+    largest = largest_field(model, gains) * (1 + (int(model.degrees.max()) + 1) * 2.0**-DIGITS)
+    return max(2.0 ** (math.frexp(largest)[1] - DIGITS), unit_of(model, gains))
+
+
+def _in_fixed_point(model: IsingModel, gains: NDArray | None, posed: lanes.Posed) -> lanes.Couplings:
+    """The couplings as the kernel holds them: without gains, the first words of what is posed."""
+    csr, unit = model.csr, _unit(model, gains)
+    rows, factors = _factors(model, gains)
+    h = _rounded(model.h, rows[:0], factors, unit)
+    twice = posed.twice[0] if gains is None else 2 * _rounded(csr.data, rows, factors, unit)
+    base = h - sp.csr_array((twice, csr.indices, csr.indptr), shape=csr.shape).sum(axis=1) // 2
+    return lanes.Couplings(*unsigned_rows(model), twice, base.astype(np.int32), unit)
+
+
+def _posed_by(model: IsingModel) -> lanes.Posed:
+    return made_once(_posed, model, None, lambda: _as_posed(model))
+
+
+def _as_posed(model: IsingModel) -> lanes.Posed:
+    """A model in two words, or in one where that is exact."""
+    csr, couplings, h = model.csr, model.csr.data, model.h
+    rows, factors = _factors(model, None)
+    unit = _unit(model, None)
+    twice, base, units = [], [], []
+    while len(units) < 2 and (not units or couplings.any() or h.any()):
+        weights = _rounded(couplings, rows, factors, unit)
+        whole = _rounded(h, rows, factors, unit)
+        above = sp.triu(sp.csr_array((weights, csr.indices, csr.indptr), shape=csr.shape), 1)
+        twice.append(2 * weights)
+        base.append((whole - above.sum(axis=1)).astype(np.int32))
+        units.append(unit)
+        couplings, h = read_only(couplings - unit * weights), read_only(h - unit * whole)
+        # Half a unit is left at most; as many of these as a row has stay below 2³⁰.
+        unit = max(unit * 2.0 ** ((int(model.degrees.max()) + 1).bit_length() - 31), math.ulp(0.0))
+    indptr, indices = unsigned_rows(model)
+    upper = fields.starts_above(indptr, indices)
+    return lanes.Posed(upper, indptr, indices, np.stack(twice), np.stack(base), np.array(units), model.offset)
+
+
+def _rounded(values: NDArray, rows: NDArray, factors: NDArray, unit: float) -> NDArray[np.int32]:
+    whole = np.empty(len(values), dtype=np.int32)
+    fields.round_to(whole, values, rows, factors, unit)
+    return whole
+
+
+def _factors(model: IsingModel, gains: NDArray | None) -> tuple[NDArray, NDArray]:
+    """The row of each coupling, and the gain of each row; none where there are no gains."""
+    if gains is None:
+        return model.csr.indices[:0], np.empty(0)
+    rows = np.repeat(np.arange(model.n, dtype=model.csr.indices.dtype), np.diff(model.csr.indptr))
+    return rows, np.ascontiguousarray(gains, dtype=np.float64)
 
 
 def _rounding(model: IsingModel, gains: NDArray | None) -> float:
-    """Bound on the rounding of a float32 sum.
-
-    No sum on the way to a field is larger than the largest field L, nor is the one it starts from; all 2gJ of a row
-    together are twice that. So degree + 3 times L are rounded, and equal couplings all round to the same side. Sums
-    of whole numbers below 2²⁴ of one unit are exact; one rounding is that of 2βI.
-    """
-    largest = largest_field(model, gains)
-    exact = largest <= unit_of(model, gains) / ONE_ROUNDING
-    return largest * ONE_ROUNDING * (1 if exact else int(model.degrees.max()) + 3)
+    """Bound on the rounding of a field: that of a coupling, once for each neighbour and for h."""
+    unit = _unit(model, gains)
+    rows, factors = _factors(model, gains)
+    misfit = max(fields.misfit(model.csr.data, rows, factors, unit), fields.misfit(model.h, rows[:0], factors, unit))
+    return (int(model.degrees.max()) + 1) * misfit

@@ -1,5 +1,7 @@
 """Chains side by side: equal to the plain twin bit for bit, and probabilities as exact as is said."""
 
+import math
+
 import numba
 import numpy as np
 import pytest
@@ -9,8 +11,7 @@ from pbits.kernels import fields, lanes, simd
 from pbits.reference import lanes as twins
 from pbits.reference.bits import seeded
 from pbits.sweeps import Key, Options, Scan
-from pbits.sweeps.fields import posed_by
-from pbits.sweeps.lanes import LanesEngine
+from pbits.sweeps.lanes import LanesEngine, _as_posed
 
 KEY = (np.uint32(1234), np.uint32(5678))
 
@@ -103,9 +104,11 @@ def test_the_probability_of_a_flip_is_right_over_the_whole_range(rule):
     # How many of the 2³² words flip is found by bisection: flips are the low words.
     a, b = {"heat bath": (1.0, 1.0), "lazy": (1.0, 0.3), "Metropolis": (0.0, 1.0)}[rule]
     rng = np.random.default_rng(0)
-    beta, field = 10 ** rng.uniform(-1, 1, size=1 << 16), rng.normal(size=1 << 16).astype(np.float32) * 8
-    field[:256] = 0
-    y = field * (2 * lanes.LOG2_E * beta).astype(np.float32)
+    beta, unit = 10 ** rng.uniform(-1, 1, size=1 << 16), 2.0**-24
+    whole = np.rint(rng.normal(size=1 << 16) * 8 / unit).astype(np.int32)
+    whole[:256] = 0
+    field = whole * unit
+    y = whole.astype(np.float32) * (2 * lanes.LOG2_E * beta * unit).astype(np.float32)
     least, most = np.zeros(len(y), dtype=np.int64), np.full(len(y), 1 << 32)
     out = np.empty(len(y), dtype=np.bool_)
     while (least < most).any():
@@ -133,14 +136,45 @@ def test_states_go_through_bits_unchanged():
     assert spins[2].max() < 1 << 5
 
 
-def test_energies_are_those_of_the_model():
-    posed = pbits.IsingModel(model(30).csr, np.random.default_rng(5).normal(size=30), offset=7.0)
-    states = start(30, 32)
-    spins = np.zeros((2, 30), dtype=np.uint16)
+def summed(posed, spins):
+    words = np.empty((len(posed.units), 16 * len(spins)), dtype=np.int64)
+    for word, out in enumerate(words):
+        lanes.sum_energies(out, word, posed, spins)
+    return posed.offset + posed.units @ words
+
+
+def exact_energy(posed, state):
+    """Rounded once."""
+    i, j, couplings = posed.edges()
+    return math.fsum([posed.offset, *(-couplings * state[i] * state[j]), *(-posed.h * state)])
+
+
+# Four whole vectors of chains have a loop of their own.
+@pytest.mark.parametrize("chains", [32, 64])
+@pytest.mark.parametrize("strong", [1.0, 1e7], ids=["gaussian", "one strong field"])
+def test_energies_are_those_of_the_model_in_double_precision(strong, chains):
+    h = np.random.default_rng(5).normal(size=30)
+    h[3] *= strong
+    posed, states = pbits.IsingModel(model(30).csr, h, offset=7.0), start(30, chains)
+    spins = np.zeros((chains // 16, 30), dtype=np.uint16)
     lanes.pack(spins, states)
-    out = np.empty(32)
-    lanes.energies_of(out, posed_by(posed), spins)
-    assert np.allclose(out, posed.energy(states.T), rtol=1e-12)
+    words = _as_posed(posed)
+    exact = np.array([exact_energy(posed, state) for state in states.T])
+    allowed = 2.0**-51 * strong * 30
+    assert np.abs(summed(words, spins) - exact).max() < allowed
+    # The planted fault: what the first word leaves is needed.
+    assert np.abs(summed(words._replace(units=words.units[:1]), spins) - exact).max() > 1000 * allowed
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.375, 2.0**40])
+def test_whole_numbers_of_one_unit_are_one_word_and_exact(factor):
+    rng = np.random.default_rng(6)
+    J = np.triu(rng.integers(-3, 4, (30, 30)), 1)
+    posed = pbits.IsingModel(factor * (J + J.T), factor * rng.integers(-5, 6, 30))
+    states, spins, words = start(30, 64), np.zeros((4, 30), dtype=np.uint16), _as_posed(posed)
+    lanes.pack(spins, states)
+    assert len(words.units) == 1
+    assert np.array_equal(summed(words, spins), posed.energy(states.T))
 
 
 def test_columns_above_the_diagonal():
