@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 # reads a catalogue never loads a compiler.
 _HOME = {
     "CategoricalModel": "pbits.models",
+    "DirectedModel": "pbits.models",
     "EnergyModel": "pbits.models",
     "GaussianModel": "pbits.models",
     "IsingModel": "pbits.models",
@@ -46,16 +47,32 @@ _HOME = {
     "compare": "pbits.comparison",
     "Comparison": "pbits.comparison",
 }
-_SUBMODULES = {"langevin", "mapping", "models", "problems", "reference", "report", "sweeps", "testing"}
+_SUBMODULES = {
+    "algorithms", "conditionals", "langevin", "mapping", "models", "problems", "reference", "report", "steering",
+    "sweeps", "testing",
+}  # fmt: skip
 
 if TYPE_CHECKING:
-    from pbits import langevin, mapping, models, problems, reference, report, sweeps, testing
+    from pbits import (
+        algorithms,
+        conditionals,
+        langevin,
+        mapping,
+        models,
+        problems,
+        reference,
+        report,
+        steering,
+        sweeps,
+        testing,
+    )
     from pbits.comparison import Comparison, compare
     from pbits.diagnostics import diagnose
     from pbits.embedded import Embedded
     from pbits.ledger import EnergyLedger, price
     from pbits.models import (
         CategoricalModel,
+        DirectedModel,
         EnergyModel,
         GaussianModel,
         IsingModel,
@@ -74,6 +91,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CategoricalModel",
     "Comparison",
+    "DirectedModel",
     "Embedded",
     "EnergyLedger",
     "EnergyModel",
@@ -89,8 +107,10 @@ __all__ = [
     "Run",
     "Schedule",
     "Substrate",
+    "algorithms",
     "available",
     "compare",
+    "conditionals",
     "diagnose",
     "exact",
     "langevin",
@@ -102,6 +122,7 @@ __all__ = [
     "reference",
     "report",
     "run",
+    "steering",
     "sweeps",
     "testing",
 ]

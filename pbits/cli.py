@@ -599,9 +599,16 @@ def _trust(done: Run) -> Iterator[tuple[str, str]]:
     if done.errors is not None:
         errors = done.errors
         parts = ", ".join(f"{name} {number(getattr(errors, name))}" for name in ("mapping", "clock", "sampling"))
-        yield "errors", f"{parts} ({errors.measure})"
+        known = f"; the clock error is known to {number(errors.clock_known_to)}" if errors.clock_known_to else ""
+        yield "errors", f"{parts} ({errors.measure}{known})"
         judged = {True: "as posed", False: "not as posed", None: "cannot be judged"}[errors.faithful]
         yield "", f"draws against the posed law {number(errors.total)}, by chance {number(errors.floor)}: {judged}"
+    if (obeyed := done.conditionals) is not None:
+        low, high = obeyed.slope_interval
+        yield "conditionals", f"slope {number(obeyed.slope)} ({number(low)} to {number(high)}); 1 for Boltzmann's law"
+        if obeyed.beta is not None and obeyed.beta_interval is not None:
+            low, high = obeyed.beta_interval
+            yield "", f"as if at β {number(obeyed.beta)} ({number(low)} to {number(high)})"
     broken = done.record["notes"].get("embedding", {}).get("chain_break_fraction")
     if broken is not None:
         yield "chain breaks", percent(broken)

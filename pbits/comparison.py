@@ -13,7 +13,7 @@ import numpy as np
 
 from pbits import report
 from pbits.diagnostics import Diagnosis, diagnose, repeats_to_target, success_interval
-from pbits.errors import histogram, law_table
+from pbits.errors import histogram, ideal_law, law_table
 from pbits.ledger import EnergyLedger, price
 from pbits.models import EnergyModel
 from pbits.parameters import BOUNDARIES, Evidence, Uplift
@@ -24,7 +24,7 @@ from pbits.result import Run
 from pbits.runner import run, suggested_schedule
 from pbits.schedule import Schedule
 from pbits.streams import fresh_seed
-from pbits.substrate import Law, NotMappable, Substrate, load
+from pbits.substrate import NotMappable, Substrate, load
 
 SCHEMA = "pbits-comparison/1"
 TRACE_POINTS = 200
@@ -361,7 +361,7 @@ class Comparison:
         }
         if self.model.domain == "spin" and self.model.n <= 6:
             clamp = {int(site): value for site, value in row.run.record["clamp"].items()}
-            posed = Law(kind="boltzmann", model=self.model, beta=row.run.schedule.beta, clamp=clamp)
+            posed = ideal_law(self.model, row.run.schedule.beta, clamp)
             found |= {
                 "states": exact(self.model).states,
                 "exact": law_table(posed, self.model.n),

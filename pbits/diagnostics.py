@@ -87,6 +87,8 @@ def diagnose(run: Run) -> Diagnosis:
     """
     if run.schedule.kind == "anneal":
         return _nothing("an anneal has no stationary law; count its successes (success_interval, repeats_to_target)")
+    if run.schedule.ladder is not None:
+        return _nothing("the chains of a ladder are of one law each; compare the draws of each β with themselves")
     energies = np.asarray(run.energies, dtype=np.float64)
     chains, draws = energies.shape
     if draws < 4:

@@ -56,6 +56,7 @@ class Embedded(Substrate):
             clamp=inner.clamp,
             stores_beta=inner.stores_beta,
             max_coupling=inner.max_coupling,
+            steers=False,
             unchecked=inner.unchecked,
         )
 

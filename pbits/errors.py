@@ -7,15 +7,13 @@ that stationary law. Each is a distance between laws over the sites of the posed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.models import Clamp, EnergyModel, GaussianModel, IsingModel
-from pbits.reference import exact, stationary, total_variation, transition, tv_noise_floor
-from pbits.reference.chains import MAX_SPINS
+from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel, IsingModel
+from pbits.reference import exact, free_part, most_spins, own_rule, stationary_of, total_variation, tv_noise_floor
 from pbits.substrate import Law
 
 MAX_SITES = 14
@@ -38,8 +36,10 @@ class Errors:
         Spins: total variation. Reals: the root mean square, over all free sites i and all pairs i ≤ j of them, of
         the deviations (m − μ)_i/√Σ_ii of the means and (S − Σ)_ij/√(Σ_ii Σ_jj + Σ_ij²) of the covariances, where
         μ and Σ are the moments of the law that is compared with. A single draw knows each of them to within 1.
-    mapping, clock, sampling, total : float
+    mapping, total : float
         `total` is the draws against the Boltzmann law of the model as posed.
+    clock, sampling : float, optional
+        None for a machine whose own law is not known.
     floor : float
         What `sampling` and, for a faithful machine, `total` would be by chance, given the effective samples. Reals:
         1/√ESS, with the ESS of the means; draws that are positively correlated know the covariances better than
@@ -49,27 +49,30 @@ class Errors:
         distance is made of few terms and scatters widely.
     converged : bool
         Whether the effective samples, and with them the floor, can be trusted (`Diagnosis.converged`).
+    clock_known_to : float
+        What the numerical law of a machine with slow synapses, and so `clock`, may be off by; 0 where it is exact.
     """
 
     measure: str
     mapping: float
-    clock: float
-    sampling: float
+    clock: float | None
+    sampling: float | None
     total: float
     floor: float
     allowed: float
     converged: bool
+    clock_known_to: float = 0.0
 
     @property
     def faithful(self) -> bool | None:
         """Whether the machine samples the law as posed; None where these draws cannot tell.
 
-        False where mapping and clock error, which are exact and owe nothing to the draws, add up to more than
+        False where mapping and clock error, which owe nothing to the draws, add up to more than
         0.01, or where the total exceeds what is allowed (for an exact sampler, in less than one run of a hundred
         thousand). None where the chains have not converged, or are so few that 1 is allowed, which no total
         variation could exceed.
         """
-        if self.mapping + self.clock > TOLERANCE:
+        if self.mapping + (self.clock or 0.0) > TOLERANCE:
             return False
         if not self.converged or self.allowed >= 1:
             return None
@@ -78,24 +81,24 @@ class Errors:
 
 def law_table(law: Law, n: int) -> NDArray[np.float64]:
     """Probabilities (2ⁿ,) that a law of spins gives to the states of the n posed sites, in the order of `exact`."""
-    assert isinstance(law.model, IsingModel)
-    held = exact(law.model, law.beta, law.clamp)
-    states, probabilities = held.states, held.probabilities
+    return _known(law, n)[0]
+
+
+def _known(law: Law, n: int) -> tuple[NDArray[np.float64], float]:
+    """The table of a law, and what it may be off by."""
+    assert isinstance(law.model, IsingModel | DirectedModel)
+    # The states alone: a network that has no Boltzmann law is listed like any other.
+    listed = exact(IsingModel(np.zeros((law.model.n,) * 2)), 0.0, law.clamp)
+    states, error = listed.states, 0.0
     assert states is not None
     if law.kind == "stationary":
-        probabilities = stationary(transition(_free_part(law.model, law.clamp), beta=law.beta, **law.rule))
+        found = stationary_of(free_part(law.model, law.clamp), law.beta, law.rule)
+        probabilities, error = found.probabilities, found.error
+    else:
+        probabilities = exact(law.model, law.beta, law.clamp).probabilities
     if law.readout is not None:
         states = law.readout(states)
-    return np.asarray(np.bincount(_code(states), weights=probabilities, minlength=2**n), dtype=np.float64)
-
-
-def _free_part(model: IsingModel, clamp: Mapping[int, float]) -> IsingModel:
-    """The model of the free sites, in order, with the clamped ones turned into fields."""
-    held = np.array(sorted(clamp), dtype=np.int64)
-    free = np.setdiff1d(np.arange(model.n), held)
-    J = model.csr.toarray()
-    pull = J[np.ix_(free, held)] @ np.array([clamp[int(site)] for site in held])
-    return IsingModel(J[np.ix_(free, free)], model.h[free] + pull)
+    return np.asarray(np.bincount(_code(states), weights=probabilities, minlength=2**n), dtype=np.float64), error
 
 
 def tv_spread(p: NDArray[np.float64], draws: float) -> float:
@@ -126,10 +129,11 @@ def within_reach(posed: EnergyModel, realised: EnergyModel, law: Law) -> bool:
     if isinstance(posed, GaussianModel):
         gaussian = isinstance(realised, GaussianModel) and isinstance(law.model, GaussianModel)
         return gaussian and law.kind == "boltzmann" and law.readout is None
-    if not all(isinstance(model, IsingModel) for model in (posed, realised, law.model)):
+    networks = (posed, realised, law.model)
+    if not all(isinstance(model, IsingModel | DirectedModel) for model in networks):
         return False
-    largest = {"boltzmann": MAX_SITES, "stationary": MAX_SPINS, "unknown": 0}[law.kind]
-    return law.model.n <= largest
+    mutual = law.kind != "stationary" and all(isinstance(model, IsingModel) for model in networks)
+    return law.model.n <= MAX_SITES and (mutual or law.model.n - len(law.clamp) <= most_spins(law.rule))
 
 
 def three_errors(
@@ -142,26 +146,37 @@ def three_errors(
     converged: bool,
 ) -> Errors:
     """The errors of draws (chains, draws, n) of a model whose laws are `within_reach`."""
-    wanted = Law(kind="boltzmann", model=posed, beta=law.beta, clamp=clamp)
-    held = Law(kind="boltzmann", model=realised, beta=law.beta, clamp=law.clamp, readout=law.readout)
+    wanted = ideal_law(posed, law.beta, clamp)
+    held = replace(ideal_law(realised, law.beta, law.clamp), readout=law.readout)
     compare = _reals if isinstance(posed, GaussianModel) else _spins
     return compare(wanted, held, law, states, effective_samples, converged)
 
 
+def ideal_law(model: EnergyModel, beta: float, clamp: Clamp) -> Law:
+    """What a perfect clock makes of a model: Boltzmann's law, or a directed network's own."""
+    if isinstance(model, DirectedModel):
+        return Law(kind="stationary", model=model, beta=beta, rule=own_rule(model), clamp=clamp)
+    return Law(kind="boltzmann", model=model, beta=beta, clamp=clamp)
+
+
 def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples: float, converged: bool) -> Errors:
     n = states.shape[-1]
-    of_posed, of_held, of_law = law_table(wanted, n), law_table(held, n), law_table(law, n)
+    of_posed, of_held = law_table(wanted, n), law_table(held, n)
+    of_law, known_to = (None, 0.0) if law.kind == "unknown" else _known(law, n)
     drawn = histogram(states)
-    floor = float(tv_noise_floor(of_law, effective_samples))
+    # A machine of unknown law is judged by the scatter of what it holds.
+    around = of_held if of_law is None else of_law
+    floor = float(tv_noise_floor(around, effective_samples))
     return Errors(
         measure="total variation",
         mapping=float(total_variation(of_held, of_posed)),
-        clock=float(total_variation(of_law, of_held)),
-        sampling=float(total_variation(drawn, of_law)),
+        clock=None if of_law is None else float(total_variation(of_law, of_held)),
+        sampling=None if of_law is None else float(total_variation(drawn, of_law)),
         total=float(total_variation(drawn, of_posed)),
         floor=floor,
-        allowed=max(MARGIN * floor, floor + SIGMAS * tv_spread(of_law, effective_samples)),
+        allowed=max(MARGIN * floor, floor + SIGMAS * tv_spread(around, effective_samples)),
         converged=converged,
+        clock_known_to=known_to,
     )
 
 

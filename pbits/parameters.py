@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -506,7 +507,17 @@ def read_sources(path: str | Path) -> dict[str, Source]:
     CatalogueError
         For malformed TOML, or an entry with a missing or unknown key.
     """
-    return _sources(_read_toml(path), str(path))
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return _sources(_read_toml(path), str(path))
+    return dict(_sources_once(str(path), found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=16)
+def _sources_once(path: str, _mtime_ns: int, _size: int) -> dict[str, Source]:
+    """The bibliography of a file as it was at a time: every machine that is loaded asks for it."""
+    return _sources(_read_toml(path), path)
 
 
 def _sources(tables: Mapping[str, Any], where: str) -> dict[str, Source]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits import models
+from pbits.conditionals import Conditionals
 from pbits.errors import Errors
 from pbits.models import EnergyModel
 from pbits.models.base import read_only
@@ -94,6 +95,9 @@ class Run:
         The score of each draw, NaN where it is infeasible; for a Problem that scores single states.
     errors : Errors, optional
         Mapping, clock and sampling error, where the laws can be written down.
+    conditionals : Conditionals, optional
+        Whether the draws obey the conditionals of an `IsingModel` as posed: a distance to Boltzmann's law that can be
+        had at any size.
     counts : dict
         Counted operations of all chains, by name.
     power_times : dict
@@ -129,6 +133,7 @@ class Run:
     solution: Solution | None
     objectives: NDArray[np.float64] | None
     errors: Errors | None
+    conditionals: Conditionals | None
     counts: dict[str, float]
     power_times: dict[str, Figure]
     device_time: Figure
@@ -232,6 +237,7 @@ class Run:
             "moments_draws": None if self.moments is None else self.moments.draws,
             "solution": None if self.solution is None else _stored(self.solution),
             "errors": None if self.errors is None else asdict(self.errors),
+            "conditionals": None if self.conditionals is None else asdict(self.conditionals),
             "counts": self.counts,
             "power_times": {state: figure.to_dict() for state, figure in self.power_times.items()},
             "device_time": self.device_time.to_dict(),
@@ -292,6 +298,7 @@ class Run:
             solution=None if solution is None else Solution(**solution),
             objectives=arrays.get("objectives"),
             errors=None if header["errors"] is None else Errors(**header["errors"]),
+            conditionals=_conditionals(header.get("conditionals")),
             counts=header["counts"],
             power_times={state: Figure.from_dict(figure) for state, figure in header["power_times"].items()},
             device_time=Figure.from_dict(header["device_time"]),
@@ -310,6 +317,12 @@ def _moments(draws: int | None, arrays: Mapping[str, NDArray]) -> Moments | None
     if draws is None:
         return None
     return Moments(draws=draws, mean=arrays["mean"], edge_correlations=arrays["edge_correlations"])
+
+
+def _conditionals(stored: dict[str, Any] | None) -> Conditionals | None:
+    if stored is None:
+        return None
+    return Conditionals(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
 
 
 def _model(kind: str, arrays: Mapping[str, NDArray], role: str) -> EnergyModel:

@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import pbits
+from pbits.conditionals import Conditionals, check_conditionals
 from pbits.diagnostics import diagnose
 from pbits.embedded import Embedded
 from pbits.errors import Errors, three_errors, within_reach
@@ -28,8 +30,9 @@ from pbits.plain import plain
 from pbits.problems.base import Problem
 from pbits.result import Moments, Run, Trace, at_most
 from pbits.schedule import Schedule
+from pbits.steering import Policy
 from pbits.streams import STREAM_VERSION, Streams, fresh_seed
-from pbits.substrate import BulkObserver, Law, Substrate, load
+from pbits.substrate import BulkObserver, Law, NotMappable, Substrate, load
 from pbits.sweeps.engine import add_sums
 from pbits.sweeps.layouts import LAYOUTS
 
@@ -53,6 +56,7 @@ def run(
     keep: Keep = "draws",
     layout: str = "auto",
     threshold_bits: int | None = None,
+    steer: Policy | None = None,
     progress: Progress = False,
 ) -> Run:
     """Run a model or a problem on a machine.
@@ -82,6 +86,9 @@ def run(
     threshold_bits : {16, 24, 32}, optional
         Resolution of a decision in the bit-parallel layouts; 24 when absent. Probabilities are rounded to
         2^−bits.
+    steer : Policy, optional
+        What moves, copies or replaces states between steps (see `pbits.steering`), such as tempering does. Chains
+        of a steered run, or of a ladder, are not judged against one law, so `Run.errors` is None.
     progress : bool or callable
         True shows a progress bar; a callable gets (steps done, steps in all).
 
@@ -121,13 +128,18 @@ def run(
     start = _start_states(posed, schedule, initial)
     seeded = seed is not None
     streams = Streams(seed=seed if seeded else fresh_seed(), chip_seed=chip_seed)
-    _check_emulation(posed, problem, schedule, keep, layout, threshold_bits)
+    _check_emulation(posed, problem, schedule, keep, layout, threshold_bits, steer)
+    if steer is not None and (reason := substrate.cannot_steer(posed)):
+        raise NotMappable(substrate.name, [reason])
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
     with _Reporter(progress, schedule, substrate.name) as report:
         recorder = _Recorder(posed, schedule, report, keep, layout, threshold_bits)
+        recorder.steer = steer
         began = time.perf_counter()
         done = program.execute(schedule, streams, start, recorder)
         wall_time_s = time.perf_counter() - began
+    if steer is not None and "steering" not in done.notes:
+        raise RuntimeError(f"{substrate.name} ran without asking the policy; its Capabilities must say steers=False")
     states, energies = recorder.result()
     solution = objectives = None
     if problem is not None:
@@ -149,13 +161,14 @@ def run(
         "clamp": {str(site): value for site, value in held.items()},
         "notes": plain(done.notes),
         "layout": recorder.layout_taken,
+        "steer": None if steer is None else plain(steer.describe()),
         "threads": threads(),
         "computer": {
             "processor": platform.processor() or platform.machine(),
             "cpus": os.cpu_count(),
             "vector_bits": vector_bits(),
         },
-        "libraries": {name: version(name) for name in ("numpy", "scipy", "numba", "simpy")},
+        "libraries": dict(_libraries()),
         "python": platform.python_version(),
     }
     finished = Run(
@@ -169,6 +182,7 @@ def run(
         solution=solution,
         objectives=objectives,
         errors=None,
+        conditionals=None,
         counts={name: float(count) for name, count in done.counts.items()},
         power_times={state: Figure.of(seconds) for state, seconds in done.seconds.items()},
         device_time=Figure.of(done.device_time_s),
@@ -181,7 +195,16 @@ def run(
         prices=substrate.prices,
         record=record,
     )
-    return replace(finished, errors=_errors(finished, program.law(float(schedule.beta)), held))
+    return replace(
+        finished,
+        errors=_errors(finished, program.law(float(schedule.beta)), held),
+        conditionals=_conditionals(finished, held),
+    )
+
+
+@cache
+def _libraries() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in ("numpy", "scipy", "numba", "simpy"))
 
 
 def _check_emulation(
@@ -191,8 +214,11 @@ def _check_emulation(
     keep: object,
     layout: object,
     threshold_bits: object,
+    steer: object,
 ) -> None:
     """Refuse what no machine of this model would obey."""
+    if steer is not None and not isinstance(steer, Policy):
+        raise TypeError(f"steer is {steer!r}; it must be a pbits.steering.Policy")
     for name, given, allowed in (
         ("keep", keep, KEEP),
         ("layout", layout, ("auto", *LAYOUTS)),
@@ -209,11 +235,29 @@ def _check_emulation(
             raise ValueError(
                 f"keep='last' keeps the moments of an IsingModel; this is a {type(posed).__name__}: keep its draws"
             )
+        if steer is not None or schedule.ladder is not None:
+            raise ValueError("keep='last' would mix the moments of chains of several laws; keep the draws")
+
+
+def _of_one_law(finished: Run) -> bool:
+    """Whether all draws were meant to be of one law."""
+    return finished.schedule.kind == "sample" and not finished.schedule.ladder and not finished.record["steer"]
+
+
+def _conditionals(finished: Run, clamp: Clamp) -> Conditionals | None:
+    posed = finished.model
+    if not _of_one_law(finished) or not isinstance(posed, IsingModel) or finished.moments is not None:
+        return None
+    return check_conditionals(
+        posed, finished.states, float(finished.schedule.beta), np.array(sorted(clamp), dtype=np.int64)
+    )
 
 
 def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
     posed, realised = finished.model, finished.realised
-    if finished.schedule.kind == "anneal" or not within_reach(posed, realised, law):
+    if not _of_one_law(finished):
+        return None
+    if not within_reach(posed, realised, law):
         return None
     found = diagnose(finished)
     if found.worst_ess is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, Literal
@@ -35,6 +36,8 @@ class Schedule:
         Independent chains.
     step_s : float, optional
         For circuits: device seconds per step. By default the circuit's slowest relaxation time.
+    ladder : sequence of float, optional
+        A factor on β for each chain, ≥ 0, as tempering needs it; 1 for all when absent.
 
     Notes
     -----
@@ -44,12 +47,15 @@ class Schedule:
     Raises
     ------
     ValueError
-        For a negative or non-finite β, no samples, no chains, or a negative warm-up.
+        For a negative or non-finite β, no samples, no chains, a negative warm-up, or a ladder that has not one factor
+        for each chain.
 
     Examples
     --------
     >>> Schedule(n_samples=3, n_warmup=2, steps_per_sample=4).total_steps
     14
+    >>> Schedule(beta=2.0, chains=2, ladder=(0.5, 1.0)).chain_betas(2.0)
+    array([1., 2.])
     """
 
     n_samples: int = 1000
@@ -63,6 +69,7 @@ class Schedule:
     levels: int | None = None
     stop_at: float | None = None
     rule: Rule = "heat-bath"
+    ladder: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         # What the arguments of `anneal` are called there.
@@ -85,6 +92,8 @@ class Schedule:
             object.__setattr__(self, name, float(value))
         if self.step_s is not None and self.step_s <= 0:
             raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")
+        if self.ladder is not None:
+            self._check_ladder()
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; it must be one of {', '.join(RULES)}")
         if self.rule != "heat-bath" and self.kind != "anneal":
@@ -101,6 +110,22 @@ class Schedule:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             raise ValueError(f"{label} is {value!r}; it must be a whole number of at least {least}")
         object.__setattr__(self, name, int(value))
+
+    def _check_ladder(self) -> None:
+        try:
+            factors = np.asarray(self.ladder, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"ladder is {self.ladder!r}; it must be one number for each chain") from None
+        if factors.shape != (self.chains,):
+            raise ValueError(
+                f"ladder has shape {factors.shape}; it must hold one factor for each of {self.chains} chains"
+            )
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError("ladder holds a factor that is negative or not finite")
+        highest = max(self.beta, self.beta_start or 0.0) * float(factors.max())
+        if highest > MAX_BETA:
+            raise ValueError(f"ladder reaches β = {highest:g}; allowed are inverse temperatures up to {MAX_BETA:g}")
+        object.__setattr__(self, "ladder", tuple(factors.tolist()))
 
     def _check_anneal(self) -> None:
         if self.shape not in SHAPES:
@@ -127,6 +152,7 @@ class Schedule:
         levels: int | None = None,
         stop_at: float | None = None,
         rule: Rule = "heat-bath",
+        ladder: Sequence[float] | None = None,
     ) -> Schedule:
         """Annealing from `beta_start` to `beta_stop`; keeps one draw per chain, the last.
 
@@ -145,6 +171,8 @@ class Schedule:
         rule : {"heat-bath", "metropolis"}
             Metropolis flips with probability min(1, e^(−βΔE)) and anneals better per attempt. No p-bit does that,
             so only machines without hardware (``"ideal"``) take it.
+        ladder : sequence of float, optional
+            A factor on β for each chain.
 
         Examples
         --------
@@ -162,6 +190,7 @@ class Schedule:
             levels=levels,
             stop_at=stop_at,
             rule=rule,
+            ladder=None if ladder is None else tuple(ladder),
         )
 
     @property
@@ -193,6 +222,15 @@ class Schedule:
         ladder[k == levels - 1] = stop
         return ladder
 
+    def chain_betas(self, beta: float) -> NDArray[np.float64]:
+        """β of each chain, (chains,), at a step whose β is `beta`."""
+        return np.full(self.chains, beta) if self.ladder is None else beta * np.array(self.ladder)
+
+    @property
+    def max_beta(self) -> float:
+        """The highest β of any step and chain."""
+        return float(self.chain_betas(float(self.betas().max())).max())
+
     def observed_steps(self) -> NDArray[np.int64]:
         """Steps (1-based) after which the state is looked at.
 
@@ -202,14 +240,16 @@ class Schedule:
             return np.arange(1, self.total_steps + 1)
         return self.n_warmup + self.steps_per_sample * np.arange(1, self.n_samples + 1)
 
-    def frames(self, steps: int) -> int:
+    def frames(self, steps: int, every: int | None = None) -> int:
         """States a machine hands over per chain within `steps`: every draw due, or the last of an anneal.
 
-        An anneal that stops at a target energy is looked at after every sweep.
+        An anneal that stops at a target energy is looked at after every sweep. `every` adds the looks of a policy that
+        steers the run; a state that is due for both is handed over once.
         """
-        if self.kind == "anneal":
-            return 1 if self.stop_at is None else steps
-        return int((self.observed_steps() <= steps).sum())
+        looks = np.array([steps]) if self.kind == "anneal" and self.stop_at is None else self.observed_steps()
+        if every is not None:
+            looks = np.union1d(looks, np.arange(every, steps + 1, every))
+        return int((looks <= steps).sum())
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

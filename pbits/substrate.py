@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits.mapping import Grid, Topology
-from pbits.models import Clamp, Domain, EnergyModel, GaussianModel, IsingModel
+from pbits.models import Clamp, DirectedModel, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.models.base import clamped_sites
 from pbits.parameters import Figure, MachineSpec, PriceTable, read_machine
 from pbits.schedule import Schedule
+from pbits.steering import Policy
 from pbits.streams import Streams
 
 ENTRY_POINTS = "pbits.substrates"
@@ -46,11 +47,14 @@ class BulkObserver(ABC):
         The layout asked for, or "auto".
     threshold_bits : int, optional
         The resolution of decisions asked for in the bit-parallel layouts.
+    steer : Policy, optional
+        What steers the run between steps.
     """
 
     model: EnergyModel
     layout: str
     threshold_bits: int | None
+    steer: Policy | None = None
 
     @abstractmethod
     def __call__(self, step: int, states: NDArray) -> bool:
@@ -118,6 +122,9 @@ class Capabilities:
         Cap on β|J|.
     rules : frozenset
         Update rules it obeys: "heat-bath", and "metropolis" where there is no hardware to be true to.
+    steers : bool
+        Whether each chain can have a β of its own, and a policy can move and replace states between steps. Never
+        asked of machines whose sites hold reals.
     unchecked : tuple of str
         Limits that exist but whose value is not stated, so that nothing could be checked.
     """
@@ -129,6 +136,7 @@ class Capabilities:
     stores_beta: bool = False
     max_coupling: float | None = None
     rules: frozenset[str] = frozenset({"heat-bath"})
+    steers: bool = True
     unchecked: tuple[str, ...] = ()
 
 
@@ -271,15 +279,17 @@ class Substrate(ABC):
             return [f"it obeys the {obeyed} rule and not the {schedule.rule} rule; the ideal machine knows both"]
         if schedule is not None and schedule.rule == "metropolis" and model.domain != "spin":
             return ["the metropolis rule flips spins; sites that hold categories know the heat bath alone"]
+        if schedule is not None and schedule.ladder is not None and (reason := self.cannot_steer(model)):
+            return [f"the schedule has a ladder, and {reason}"]
         if not isinstance(model, can.models):
             held = " or ".join(kind.__name__ for kind in can.models if kind.domain in can.domains)
             return [f"it holds models of kind {held}; this is a {type(model).__name__}"]
         reasons = [] if cells is None else _placement_limits(model.n, can.topology, cells)
-        if isinstance(model, IsingModel) and not reasons:
-            reasons = _wiring_limits(model, can.topology, cells)
-        if can.max_coupling is not None and schedule is not None and isinstance(model, IsingModel):
+        if can.topology is not None and not reasons and isinstance(model, IsingModel | DirectedModel):
+            reasons = _wiring_limits(wiring_of(model), can.topology, cells)
+        if can.max_coupling is not None and schedule is not None and isinstance(model, IsingModel | DirectedModel):
             largest = float(np.abs(model.csr.data).max(initial=0.0))
-            top = float(schedule.betas().max())
+            top = schedule.max_beta
             # A β chosen to reach the cap may overshoot it by a rounding.
             if top * largest > can.max_coupling * (1 + 1e-12):
                 reasons.append(
@@ -287,6 +297,14 @@ class Substrate(ABC):
                     f"β ≤ {can.max_coupling / largest:.3g} would fit"
                 )
         return reasons
+
+    def cannot_steer(self, model: EnergyModel) -> str | None:
+        """Why chains of the model cannot be steered here; None where they can."""
+        if model.domain == "real":
+            return "only chains of spins or categories can be tempered or steered; the sites of this model hold reals"
+        if not self.capabilities.steers:
+            return f"chains on {self.name} cannot be tempered or steered; the ideal machine and clocked arrays can"
+        return None
 
     def compile(
         self,
@@ -315,8 +333,8 @@ class Substrate(ABC):
             raise NotMappable(self.name, reasons)
         if cells is None:
             cells = np.arange(model.n)
-            if isinstance(model, IsingModel) and self.capabilities.topology is not None:
-                placed = self.capabilities.topology.place(model)
+            if isinstance(model, IsingModel | DirectedModel) and self.capabilities.topology is not None:
+                placed = self.capabilities.topology.place(wiring_of(model))
                 assert placed is not None, "limits() lets through only what can be placed"
                 cells = placed
         return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=held))
@@ -351,9 +369,12 @@ def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64
     return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
 
 
-def _wiring_limits(model: IsingModel, topology: Topology | None, cells: NDArray[np.int64] | None) -> list[str]:
-    if topology is None:
-        return []
+def wiring_of(model: IsingModel | DirectedModel) -> IsingModel:
+    """Which sites a machine must connect."""
+    return model.wiring if isinstance(model, DirectedModel) else model
+
+
+def _wiring_limits(model: IsingModel, topology: Topology, cells: NDArray[np.int64] | None) -> list[str]:
     if cells is not None:
         i, j, _ = model.edges()
         off = int((~topology.wired(cells[i], cells[j])).sum())

@@ -43,3 +43,23 @@ def test_the_script_of_the_readme_runs(tmp_path):
     done = python(tmp_path, blocks("README.md", "python")[0])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").exists()
+
+
+def test_the_magnets_of_the_explanation_run(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/explanation/magnets.md", "python")))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_clocks_of_the_explanation_run(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/explanation/clocks.md", "python")))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_bit_true_p_bits_of_the_explanation_run(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/explanation/bit_true.md", "python")))
+    assert done.returncode == 0, done.stderr
+
+
+def test_tempering_runs(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/how-to/temper.md", "python")))
+    assert done.returncode == 0, done.stderr

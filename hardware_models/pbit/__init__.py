@@ -1,5 +1,63 @@
-"""p-bit machines: networks of binary stochastic neurons under a clock."""
+"""p-bit machines: networks of binary stochastic neurons under a clock, or without one."""
 
-from hardware_models.pbit.array import Array, from_spec
+from __future__ import annotations
 
-__all__ = ["Array", "from_spec"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from hardware_models.pbit import array, bittrue
+from hardware_models.pbit.array import Array
+from hardware_models.pbit.bittrue import BitTrue, RoundingWarning
+from hardware_models.pbit.disciplines import Discipline
+from hardware_models.pbit.stationary import DisciplineLaw, stationary_law
+from hardware_models.pbit.verilog import count_luts, verilog
+from pbits.parameters import MachineSpec
+from pbits.substrate import Substrate
+
+if TYPE_CHECKING:
+    from hardware_models.pbit.characterisation import Characterisation, characterise
+    from hardware_models.pbit.macrospin import Macrospin
+    from hardware_models.pbit.readout import ThreeTransistor
+    from hardware_models.pbit.telegraph import Telegraph
+    from hardware_models.pbit.trace import Trace
+
+# The physics of single devices loads on first use: no machine needs it.
+_DEVICES = {
+    "Characterisation": "characterisation",
+    "Macrospin": "macrospin",
+    "Telegraph": "telegraph",
+    "ThreeTransistor": "readout",
+    "Trace": "trace",
+    "characterise": "characterisation",
+}
+
+__all__ = [
+    "Array",
+    "BitTrue",
+    "Characterisation",
+    "Discipline",
+    "DisciplineLaw",
+    "Macrospin",
+    "RoundingWarning",
+    "Telegraph",
+    "ThreeTransistor",
+    "Trace",
+    "characterise",
+    "count_luts",
+    "from_spec",
+    "stationary_law",
+    "verilog",
+]
+
+
+def from_spec(spec: MachineSpec) -> Substrate:
+    """A p-bit machine from a catalogue entry: bit-true where it names its generator of random numbers."""
+    return bittrue.from_spec(spec) if spec.has("generator") else array.from_spec(spec)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DEVICES:
+        raise AttributeError(f"module 'hardware_models.pbit' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"hardware_models.pbit.{_DEVICES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from hardware_models.clocked import UPDATES, ClockedProgram, Timing
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hardware_models import topologies
+from hardware_models.clocked import ClockedProgram, Timing
 from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch
-from pbits.mapping import GRID_RULES, Complete, FixedPoint, Grid, Topology
-from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
-from pbits.parameters import Figure, MachineSpec, PriceTable
+from hardware_models.pbit.autonomous import AutonomousProgram
+from hardware_models.pbit.disciplines import AUTONOMOUS, SYNAPSES, UPDATES, Discipline
+from pbits.mapping import FixedPoint, Topology
+from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.parameters import CatalogueError, Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
+from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Placement, Program, Substrate
 
 
@@ -19,17 +28,30 @@ class Array(Substrate):
     probability ∝ exp(−βΔ_a). Without a clock it is no hardware, and anneals by the Metropolis rule where that is
     asked for.
 
+    Any array holds a `DirectedModel`, whose couplings need not be mutual.
+
     Parameters
     ----------
-    update : {"chromatic", "sequential", "random", "synchronous"}
-        In which order p-bits move. All but "synchronous", which is for an `IsingModel`, sample the Boltzmann law of
-        what is held.
+    update : str
+        When p-bits move: "chromatic", "sequential", "random", "synchronous", "partial", "discrete" or "poisson"; see
+        `Discipline`. The first three, and "poisson" with instant synapses, sample the Boltzmann law of what is held.
+        A step of a schedule is one sweep; for "partial" and "discrete" it is one clock, and for "poisson" the time
+        τ_N, in which each p-bit fires once on average.
+    q, time_step, synapse, s
+        Parameters of the discipline; see `Discipline`.
     topology : Topology, optional
         Wiring; unrestricted when absent.
     number : FixedPoint, optional
         How βJ and βh are stored; exact when absent. A machine with fixed point is programmed anew at each β.
     offset_sigma_d2d : float
         Device-to-device spread of each p-bit's input offset, in units of βI; drawn from `chip_seed`.
+    rate_sigma_d2d : float
+        Of "discrete" and "poisson": spread of ln ν_i, where ν_i/τ_N is the rate of p-bit i; drawn from `chip_seed`,
+        mean ν = 1 over the p-bits in use.
+    effects : sequence of Effect
+        Further non-idealities, applied in order after those above; see `hardware_models.effects`.
+    neuron_s : Figure or float, optional
+        τ_N of "poisson"; of "discrete" the clock is `phase_s`.
     phase_s, program_s, read_s : Figure or float, optional
         Device seconds of a clock phase, of a programming, of a read-out; None where not stated.
     prices : PriceTable, optional
@@ -54,9 +76,16 @@ class Array(Substrate):
         self,
         *,
         update: str = "chromatic",
+        q: float | None = None,
+        time_step: float | None = None,
+        synapse: str = "instant",
+        s: float = 0.0,
         topology: Topology | None = None,
         number: FixedPoint | None = None,
         offset_sigma_d2d: float = 0.0,
+        rate_sigma_d2d: float = 0.0,
+        effects: Sequence[Effect] = (),
+        neuron_s: Figure | float | None = None,
         phase_s: Figure | float | None = None,
         program_s: Figure | float | None = None,
         read_s: Figure | float | None = None,
@@ -64,73 +93,113 @@ class Array(Substrate):
         name: str = "p-bit array",
         spec: MachineSpec | None = None,
     ):
-        if update not in UPDATES:
-            raise ValueError(f"update is {update!r}; it must be one of {', '.join(UPDATES)}")
         self.name = name
         self.prices = prices
         self.spec = spec
-        self._update = update
+        self.discipline = Discipline(update=update, q=q, time_step=time_step, synapse=synapse, s=s)
         self._timing = Timing(phase_s=phase_s, program_s=program_s, read_s=read_s)
         # Numbers are rounded where they are stored; the offset sits behind them, at the input of the p-bit.
-        effects: list[Effect] = []
+        built_in: list[Effect] = []
         if number is not None:
-            effects.append(FixedPointCouplings(number=number))
+            built_in.append(FixedPointCouplings(number=number))
         if offset_sigma_d2d:
-            effects.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
-        self._effects = tuple(effects)
-        ideal = topology is None and not effects and update != "synchronous"
+            built_in.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
+        self._effects = (*built_in, *effects)
+        self._rate_sigma = _spread(rate_sigma_d2d, self.discipline)
+        self._neuron_s = neuron_s
+        one_at_a_time = self.discipline.update in ("sequential", "random", "chromatic")
+        ideal = topology is None and not self._effects and one_at_a_time
         clockless = Figure.of(phase_s).value is None
         self.capabilities = Capabilities(
             domains=frozenset({"spin", "category"} if ideal else {"spin"}),
-            models=(IsingModel, PolynomialModel, CategoricalModel) if ideal else (IsingModel,),
+            models=(IsingModel, DirectedModel, *((PolynomialModel, CategoricalModel) if ideal else ())),
             topology=topology,
             stores_beta=number is not None,
+            steers=self.discipline.update not in AUTONOMOUS,
             rules=frozenset({"heat-bath", "metropolis"} if ideal and clockless else {"heat-bath"}),
         )
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         topology = self.capabilities.topology
+        copies = 1 if topology is None else topology.copies(placement.cells)
+        discipline = self.discipline
+        if discipline.update in AUTONOMOUS:
+            return AutonomousProgram(
+                model,
+                placement,
+                discipline=replace(discipline, rates=rates_on_chip(self._rate_sigma, placement)),
+                timing=self._timing,
+                neuron_s=self._neuron_s,
+                effects=self._effects,
+                stores_beta=self.capabilities.stores_beta,
+                copies=copies,
+            )
+        partial = discipline.update == "partial"
         return ClockedProgram(
             model,
             placement,
-            update=self._update,
+            update="synchronous" if partial else discipline.update,
             timing=self._timing,
             effects=self._effects,
             stores_beta=self.capabilities.stores_beta,
-            copies=1 if topology is None else topology.copies(placement.cells),
+            copies=copies,
+            persistence=1 - discipline.q if partial and discipline.q is not None else 0.0,
         )
 
 
+def _spread(sigma: float, discipline: Discipline) -> float:
+    if not (np.isfinite(sigma) and sigma >= 0):
+        raise ValueError(f"rate_sigma_d2d is {sigma}; a spread must be finite and at least 0")
+    if sigma and discipline.update not in AUTONOMOUS:
+        raise ValueError(f"rate_sigma_d2d belongs to {' and '.join(AUTONOMOUS)}; a clock moves all p-bits alike")
+    return sigma
+
+
+def rates_on_chip(sigma_d2d: float, placement: Placement) -> tuple[float, ...] | None:
+    """ν_i = exp(σ z_i) over its mean, with z_i a standard normal number of each cell of a chip; None without spread."""
+    if not sigma_d2d:
+        return None
+    of_chip = Streams(seed=0, chip_seed=placement.chip_seed).generator(Stream.CHIP, "RateSpread")
+    rates = np.exp(sigma_d2d * of_chip.standard_normal(int(placement.cells.max()) + 1)[placement.cells])
+    return tuple((rates / rates.mean()).tolist())
+
+
 _KEYS = (
-    "update", "topology", "max_sites", "rows", "columns", "rules", "torus", "total_bits", "fraction_bits",
-    "offset_sigma_d2d", "clock", "cycles_per_phase", "program_time", "read_time",
+    "update", "q", "time_step", "synapse", "neuron_time", "synapse_time", *topologies.KEYS, "total_bits",
+    "fraction_bits", "offset_sigma_d2d", "rate_sigma_d2d", "clock", "cycles_per_phase", "program_time", "read_time",
 )  # fmt: skip
 
 
 def from_spec(spec: MachineSpec) -> Array:
     """A p-bit array from a catalogue entry."""
     spec.reject_unknown(_KEYS)
-    shape = spec.text("topology", choices=("any", "complete", "grid"), default="any")
-    topology: Topology | None = None
-    if shape == "complete":
-        topology = Complete(spec.integer("max_sites"))
-    elif shape == "grid":
-        topology = Grid.named(
-            spec.text("rules", choices=tuple(GRID_RULES)),
-            spec.integer("rows"),
-            spec.integer("columns"),
-            spec.flag("torus", default=False),
-        )
     number = None
     if spec.has("fraction_bits") or spec.has("total_bits"):
         number = FixedPoint(
             total_bits=spec.integer("total_bits", default=None), fraction_bits=spec.integer("fraction_bits")
         )
+    update = spec.text("update", choices=UPDATES)
+    neuron_s = spec.figure("neuron_time", "s")
+    synapse = spec.text("synapse", choices=SYNAPSES, default="instant")
+    s = 0.0
+    if synapse != "instant":
+        ratio = (spec.figure("synapse_time", "s") / neuron_s).value
+        if ratio is None:
+            raise CatalogueError(
+                f"{spec.path}: the synapse is {synapse!r}, and its law needs neuron_time and synapse_time"
+            )
+        s = ratio
     return Array(
-        update=spec.text("update", choices=UPDATES),
-        topology=topology,
+        update=update,
+        q=spec.number("q", "1", default=None),
+        time_step=spec.number("time_step", "1", default=None),
+        synapse=synapse,
+        s=s,
+        neuron_s=neuron_s,
+        topology=topologies.topology_of(spec),
         number=number,
         offset_sigma_d2d=spec.number("offset_sigma_d2d", "1", default=None) or 0.0,
+        rate_sigma_d2d=spec.number("rate_sigma_d2d", "1", default=None) or 0.0,
         phase_s=spec.figure("cycles_per_phase", "1") / spec.figure("clock", "Hz"),
         program_s=spec.figure("program_time", "s"),
         read_s=spec.figure("read_time", "s"),

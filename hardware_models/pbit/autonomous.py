@@ -106,6 +106,11 @@ class AutonomousProgram(ClockedProgram):
             stores_beta=stores_beta,
             copies=copies,
         )
+        if self._wandering:
+            raise ValueError(
+                f"{type(self._wandering[0][1]).__name__} moves what is held during a run, which is emulated for clocked "
+                "p-bits alone; leave it out, or take update='random', the clock that fires like 'poisson'"
+            )
         self._discipline = discipline
         self._step_s = tau if discipline.update == "poisson" else Figure.of(timing.phase_s)
         self._rates = rates

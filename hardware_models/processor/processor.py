@@ -432,12 +432,20 @@ class GibbsProgram(Program):
         neighbours = int(np.delete(self._model.degrees, clamped).sum())
         frames = schedule.frames(tally.steps)
         weights = tally.steps * chains * neighbours
+        steered = tally.steered
+        # Of a policy that goes by energies: all of them, in every round. What it computes itself is not counted.
+        rounds = steered.rounds if steered is not None and steered.looks else 0
         flops = 2 * weights + (DECISION_FLOPS + RNG_FLOPS) * tally.updates
+        flops += rounds * chains * (self._model.csr.nnz + 2 * n)
         spins_moved = sum(n - int(size) for size in classes) + free
         read_out = frames * n * chains
         weights_moved = tally.steps * WEIGHT_BYTES * neighbours
         moved = weights_moved + tally.steps * chains * spins_moved + read_out
-        phases = tally.steps * len(classes)
+        moved += rounds * (WEIGHT_BYTES * self._model.n_couplings + chains * n)
+        if steered is not None:
+            moved += n * steered.written
+        # Energies wait for the sweep and the next sweep for them: a dependent step each.
+        phases = tally.steps * len(classes) + rounds
         in_units = Chains(
             count=chains,
             steps=phases if self._steps_in_a_unit == "phases" else tally.steps * free,
@@ -460,7 +468,16 @@ class GibbsProgram(Program):
             "flop": flops,
             "byte": moved,
         }
-        notes = {"algorithm": "chromatic Gibbs", "phases_per_sweep": len(classes)}
+        notes: dict[str, Any] = {"algorithm": "chromatic Gibbs", "phases_per_sweep": len(classes)}
+        if steered is not None:
+            notes["steering"] = {
+                "rounds": steered.rounds,
+                "chains_swapped": steered.moved,
+                "states_replaced": steered.written,
+                "models_programmed": steered.programmings,
+                "swaps": "chains are renamed",
+                "energies": "by the processor, and counted; the policy's own work is not",
+            }
         return _execution(counts, tiers, self._notes | notes)
 
     def _published_tier(self, updates: int, phases: int, colours: int) -> Tier:

@@ -18,7 +18,6 @@ from typing import Any
 import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-
 KERNELS = Path(__file__).parent
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.models.base import read_only
 
 
@@ -69,6 +69,8 @@ def interaction_graph(model: EnergyModel) -> tuple[NDArray, NDArray]:
     """
     if isinstance(model, IsingModel):
         return model.csr.indptr, model.csr.indices
+    if isinstance(model, DirectedModel):
+        return interaction_graph(model.wiring)
     if isinstance(model, CategoricalModel):
         members, starts = model.pairs.ravel(), 2 * np.arange(len(model.pairs) + 1)
     elif isinstance(model, PolynomialModel):

@@ -2,6 +2,7 @@
 
 from pbits.models.base import Clamp, Domain, EnergyModel
 from pbits.models.categorical import CategoricalModel
+from pbits.models.directed import DirectedModel
 from pbits.models.gaussian import GaussianModel
 from pbits.models.ising import IsingModel
 from pbits.models.polynomial import PolynomialModel
@@ -10,6 +11,7 @@ from pbits.models.potential import PotentialModel, QuarticModel
 __all__ = [
     "CategoricalModel",
     "Clamp",
+    "DirectedModel",
     "Domain",
     "EnergyModel",
     "GaussianModel",

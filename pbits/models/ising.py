@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-# Spins held at once as floats while energies are computed.
-_NUMBERS = 1 << 20
+# Spins held at once as floats while energies are computed, and states at most: what a processor's own cache holds.
+_NUMBERS, _STATES = 1 << 20, 64
 
 
 class IsingModel(EnergyModel):
@@ -128,7 +128,7 @@ class IsingModel(EnergyModel):
         spins = site_states(states, self.n)
         rows = spins.reshape(-1, self.n)
         energies = np.empty(len(rows))
-        width = max(1, _NUMBERS // self.n)
+        width = max(1, min(_STATES, _NUMBERS // self.n))
         for begin in range(0, len(rows), width):
             block = rows[begin : begin + width].T
             if not ((block == 1) | (block == -1)).all():

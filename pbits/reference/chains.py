@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from pbits.models import EnergyModel
+from pbits.models import DirectedModel, EnergyModel
 from pbits.models.base import finite_number
 
-Rule = Literal["sequential", "random", "chromatic", "phases", "synchronous"]
+Rule = Literal["sequential", "random", "chromatic", "phases", "synchronous", "discrete"]
 
 # 2^10 states: a matrix of a million entries.
 MAX_SPINS = 10
@@ -29,7 +29,7 @@ MAX_SPINS = 10
 def conditionals(model: EnergyModel, beta: float = 1.0) -> NDArray[np.float64]:
     """P(s_i = +1 | other spins) = σ(β[E(s_i = −1) − E(s_i = +1)]) for every state; shape (2ⁿ, n).
 
-    For an `IsingModel` this is σ(2βI_i), with I_i = Σ_j J_ij s_j + h_i.
+    For an `IsingModel` this is σ(2βI_i), with I_i = Σ_j J_ij s_j + h_i; a `DirectedModel` is that by definition.
 
     Raises
     ------
@@ -40,6 +40,8 @@ def conditionals(model: EnergyModel, beta: float = 1.0) -> NDArray[np.float64]:
         raise ValueError(f"a {type(model).__name__} does not hold spins; transition matrices need spins")
     states = _states(model.n)
     beta = finite_number(beta, "beta")
+    if isinstance(model, DirectedModel):
+        return expit(2 * beta * model.inputs(states))
     up = np.empty(states.shape)
     for site in range(model.n):
         low, high = states.copy(), states.copy()
@@ -56,6 +58,8 @@ def transition(
     order: Sequence[int] | None = None,
     phases: Sequence[Sequence[int]] | None = None,
     persistence: float = 0.0,
+    rates: ArrayLike | None = None,
+    time_step: float | None = None,
 ) -> NDArray[np.float64]:
     """The transition matrix of heat-bath updates of a spin model; shape (2ⁿ, 2ⁿ), rows sum to 1.
 
@@ -70,7 +74,17 @@ def transition(
     >>> bool(abs(law - pbits.exact(pair).probabilities).max() < 1e-14)
     True
     """
-    return transition_of(conditionals(model, beta), rule, order=order, phases=phases, persistence=persistence)
+    if order is None and rule == "sequential" and isinstance(model, DirectedModel):
+        order = model.order.tolist()
+    return transition_of(
+        conditionals(model, beta),
+        rule,
+        order=order,
+        phases=phases,
+        persistence=persistence,
+        rates=rates,
+        time_step=time_step,
+    )
 
 
 def transition_of(
@@ -80,6 +94,8 @@ def transition_of(
     order: Sequence[int] | None = None,
     phases: Sequence[Sequence[int]] | None = None,
     persistence: float = 0.0,
+    rates: ArrayLike | None = None,
+    time_step: float | None = None,
 ) -> NDArray[np.float64]:
     """The transition matrix of any cells, given P(s_i = +1 | s).
 
@@ -87,12 +103,15 @@ def transition_of(
     ----------
     up : (2ⁿ, n) array
         Probability that site i is set to +1 when it updates in each state. It need not come from an energy.
-    rule : {"sequential", "random", "chromatic", "phases", "synchronous"}
+    rule : {"sequential", "random", "chromatic", "phases", "synchronous", "discrete"}
         * ``sequential``: one sweep, a site at a time in the given order;
-        * ``random``: one update of a site chosen uniformly. A sweep is the n-th power;
+        * ``random``: one update of a site chosen uniformly, or with probability ∝ its rate. A sweep is the n-th
+          power;
         * ``phases``: one pass over groups of sites. Within a group all sites see the state from before it;
         * ``chromatic``: the same, and a group whose sites see one another is refused;
-        * ``synchronous``: one phase with all sites.
+        * ``synchronous``: one phase with all sites;
+        * ``discrete``: all sites at once; each flips with probability 1 − exp(−ν_i Δt e^(−βs_i I_i)), where
+          e^(−βs_i I_i) = √(P(−s_i)/P(s_i)).
     order : permutation of the sites, optional
         For ``sequential``; 0 … n−1 when absent.
     phases : groups of sites
@@ -101,6 +120,10 @@ def transition_of(
         ρ, by which a cell keeps its old spin: P(s'_i = +1 | s) = (1 − ρ)p_i + ρ[s_i = +1]. A two-state cell
         that relaxes at rate 1/τ towards its input has ρ = exp(−Δt/τ). ``synchronous`` with ρ = 1 − q is the
         rule in which each site updates with probability q.
+    rates : (n,) positive array, optional
+        For ``random`` and ``discrete``: ν_i, how fast each site is; 1 when absent.
+    time_step : positive float
+        For ``discrete``: Δt, in units of the time 1/ν of a site with rate 1.
 
     Raises
     ------
@@ -118,10 +141,25 @@ def transition_of(
         raise ValueError(f"order is for the rule 'sequential', not for {rule!r}")
     if (phases is not None) != (rule in ("phases", "chromatic")):
         raise ValueError(f"the rules 'phases' and 'chromatic' need phases, and the others have none; got {rule!r}")
+    if (time_step is not None) != (rule == "discrete"):
+        raise ValueError(f"time_step belongs to the rule 'discrete'; got {time_step!r} with {rule!r}")
+    if rates is not None and rule not in ("random", "discrete"):
+        raise ValueError(f"rates are for the rules 'random' and 'discrete', not for {rule!r}")
+    speeds = np.ones(n) if rates is None else np.asarray(rates, dtype=np.float64)
+    if speeds.shape != (n,) or not ((speeds > 0) & np.isfinite(speeds)).all():
+        raise ValueError(f"rates are {rates!r}; expected {n} positive numbers")
     lazy = (1 - persistence) * up + persistence * (states > 0)
     singles = [[site] for site in range(n)]
     if rule == "random":
-        return np.mean([_phase(lazy, group) for group in singles], axis=0)
+        return np.average([_phase(lazy, group) for group in singles], axis=0, weights=speeds)
+    if rule == "discrete":
+        assert time_step is not None
+        if not (time_step > 0 and np.isfinite(time_step)):
+            raise ValueError(f"time_step is {time_step}; it must be positive and finite")
+        with np.errstate(over="ignore"):
+            away = np.exp(-states * logit(up) / 2)
+        flip = -np.expm1(-time_step * speeds * away)
+        return _phase(np.where(states > 0, 1 - flip, flip), list(range(n)))
     if rule == "synchronous":
         groups = [list(range(n))]
     elif rule == "sequential":
@@ -134,7 +172,9 @@ def transition_of(
         if rule == "chromatic":
             _check_independent(up, groups)
     else:
-        raise ValueError(f"unknown rule {rule!r}; rules are sequential, random, chromatic, phases, synchronous")
+        raise ValueError(
+            f"unknown rule {rule!r}; rules are sequential, random, chromatic, phases, synchronous, discrete"
+        )
     matrix = np.eye(len(states))
     for group in groups:
         matrix = matrix @ _phase(lazy, group)

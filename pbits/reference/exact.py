@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models import Clamp, EnergyModel, GaussianModel
+from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel
 from pbits.models.base import clamped_sites, finite_number, read_only, site_states
 
 MAX_STATES = 1 << 22
@@ -137,6 +137,11 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     beta = finite_number(beta, "beta")
     if beta < 0:
         raise ValueError(f"beta is {beta:g}; it must be at least 0 (to maximise, change the sign of the model)")
+    if isinstance(model, DirectedModel):
+        raise TypeError(
+            "a DirectedModel has no Boltzmann law; hardware_models.pbit.stationary_law(model, update) has the law of "
+            "its clock"
+        )
     if isinstance(model, GaussianModel):
         return _gaussian(model, beta, clamp)
     if model.domain == "real":

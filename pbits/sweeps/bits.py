@@ -291,6 +291,10 @@ class BitsEngine(Engine):
         bitplanes.unpack(states, 0, self._words)
         return states[:, 0]
 
+    def load(self, states: NDArray) -> None:
+        # Idle bits stay: how many random words a decision takes depends on all 512.
+        self._words ^= (self._words ^ bitplanes.pack(states.T)) & self._valid
+
     def sweep(self, betas: NDArray[np.float64], step0: int, every: int, record: Record) -> int:
         model = record.model
         if not isinstance(model, IsingModel):

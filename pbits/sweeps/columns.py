@@ -49,6 +49,9 @@ class ColumnsEngine(Engine):
     def states(self) -> NDArray:
         return self._columns[:, : self._chains].T.copy()
 
+    def load(self, states: NDArray) -> None:
+        self._columns[:, : self._chains] = states.T
+
     def sweep(self, betas: NDArray[np.float64], step0: int, every: int, record: Record) -> int:
         toggles = 0
         for look in range(len(betas) // every):

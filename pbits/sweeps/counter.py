@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbits.kernels import ising
-from pbits.models import EnergyModel, IsingModel
+from pbits.models import DirectedModel, EnergyModel, IsingModel
 from pbits.sweeps.engine import Engine, Key, Options
 from pbits.sweeps.scan import Scan
 
@@ -26,8 +26,8 @@ class CounterEngine(Engine):
     @classmethod
     def refusals(cls, model: EnergyModel, scan: Scan, options: Options, beta: float) -> list[str]:
         reasons = []
-        if not isinstance(model, IsingModel):
-            reasons.append(f"it sweeps an IsingModel; this is a {type(model).__name__}")
+        if not isinstance(model, IsingModel | DirectedModel):
+            reasons.append(f"it sweeps an IsingModel or a DirectedModel; this is a {type(model).__name__}")
         if scan.gains is not None:
             reasons.append("it knows no gains")
         if options.rule != "heat-bath":
@@ -39,7 +39,7 @@ class CounterEngine(Engine):
         return "chains side by side, float64 fields, counter-based 32-bit decisions"
 
     def hold(self, model: EnergyModel) -> None:
-        assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
+        assert isinstance(model, IsingModel | DirectedModel), "refusals() lets through only networks of spins"
         csr = model.csr
         self._couplings = (csr.indptr, csr.indices, csr.data, model.h)
 
@@ -58,3 +58,6 @@ class CounterEngine(Engine):
 
     def states(self) -> NDArray[np.int8]:
         return self._spins.T.copy()
+
+    def load(self, states: NDArray) -> None:
+        self._spins[:] = states.T

@@ -120,6 +120,9 @@ class CudaEngine(Engine):
     def states(self) -> NDArray[np.int8]:
         return self._form.unpack(self._device.fetch(self._spins))[:, : self._chains].T.copy()
 
+    def load(self, states: NDArray) -> None:
+        self._spins = self._device.put(self._form.pack(np.ascontiguousarray(states.T)))
+
     def sweep(self, betas: NDArray[np.float64], step0: int, every: int, record: Record) -> int:
         if self._posed is not record.model:
             assert isinstance(record.model, IsingModel)

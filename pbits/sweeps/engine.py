@@ -28,7 +28,7 @@ class Record:
     best_energy : float
         Lowered to the lowest energy seen at a look, over all chains of the block.
     best_state : (n,)
-        The state that had it.
+        The state that had it, once the engine was told to `settle` the record.
     site_sums, edge_sums : int64, optional
         Both or neither: raised by Σ s_i, and by Σ s_i s_j in the order of `model.edges()`, over looks and chains.
     """
@@ -95,6 +95,9 @@ class Engine(ABC):
     BLOCK: ClassVar[int]
     """Chains of a block; a fixed number of each layout, so that draws do not depend on the host."""
 
+    threads: int = 1
+    """How many it may sweep with; they change no draw."""
+
     @abstractmethod
     def __init__(self, model: EnergyModel, scan: Scan, states: NDArray, key: Key, chain0: int, options: Options):
         """Take the start states over: the array may be kept and changed."""
@@ -129,6 +132,10 @@ class Engine(ABC):
     def states(self) -> NDArray:
         """A copy, (chains, n)."""
 
+    @abstractmethod
+    def load(self, states: NDArray) -> None:
+        """Go on from other states, (chains, n); the generator goes on as it was."""
+
     def sweep(self, betas: NDArray[np.float64], step0: int, every: int, record: Record) -> int:
         """Sweep once per β, and look after every `every`-th sweep; returns the toggles.
 
@@ -151,6 +158,9 @@ class Engine(ABC):
                 assert isinstance(record.model, IsingModel)
                 add_sums(record.model, states, record.site_sums, record.edge_sums)
         return toggles
+
+    def settle(self, record: Record) -> None:  # noqa: B027
+        """Write down the best state of a record, in layouts that put it off."""
 
 
 def add_sums(model: IsingModel, states: NDArray, site_sums: NDArray[np.int64], edge_sums: NDArray[np.int64]) -> None:

@@ -94,6 +94,10 @@ class FieldsEngine(Engine):
     def states(self) -> NDArray[np.int8]:
         return self._spins[None].copy()
 
+    def load(self, states: NDArray) -> None:
+        self._spins[:] = states[0]
+        fields.begin(self._chain, self._couplings, self._model.offset)
+
     def _sweep(self, betas: NDArray[np.float64], every: int, record: Record | None) -> int:
         looks = looks_for(record)
         model = self._model if record is None else record.model

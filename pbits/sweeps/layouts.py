@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pbits.kernels.jit import compiling
-from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.sweeps.engine import Engine, Options
 from pbits.sweeps.scan import Scan
 
@@ -116,6 +116,7 @@ _ISING = (
 )
 _RULES: tuple[tuple[type[EnergyModel], tuple[_Rule, ...]], ...] = (
     (IsingModel, _ISING),
+    (DirectedModel, (_Rule("counter", lambda work: True, "couplings that are not mutual"),)),
     (CategoricalModel, (_Rule("categorical", lambda work: True, "sites hold categories"),)),
     (PolynomialModel, (_Rule("polynomial", lambda work: True, "terms of any order"),)),
 )

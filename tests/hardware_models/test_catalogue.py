@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import hardware_models
+from hardware_models.pbit import macrospin
 from pbits.parameters import CatalogueError, Evidence, Included, Parameter, read_machine, read_sources
 
 CATALOGUE = Path(hardware_models.__file__).parent / "catalogue"
@@ -16,23 +17,25 @@ MACHINES = sorted(path.stem for path in CATALOGUE.glob("*.toml") if path.name !=
 # The unit of every number a machine may state; a number that is not here is a misspelling.
 UNITS = {
     **{"rows": "1", "columns": "1", "max_sites": "1", "max_cells": "1", "cycles_per_phase": "1"},
-    **{"total_bits": "1", "fraction_bits": "1", "component_bits": "1", "adc_bits": "1", "max_coupling": "1"},
-    **{"coupling_parameters": "1"},
+    **{"total_bits": "1", "integer_bits": "1", "fraction_bits": "1", "component_bits": "1", "adc_bits": "1"},
+    **{"max_coupling": "1", "coupling_parameters": "1"},
     **{"clock": "Hz", "phase_time": "s", "tau_rng": "s", "read_time": "s", "program_time": "s"},
     **{"peak_flops": "FLOP/s", "memory_bandwidth": "B/s", "memory_bytes": "B", "tdp": "W"},
     **{"units": "1", "unit_bytes": "B", "unit_chains": "1", "local_phase_time": "s", "update_time": "s"},
     **{"published_updates_per_s": "1/s", "published_degree": "1"},
+    **{"neuron_time": "s", "synapse_time": "s"},
     **{"word_time": "s", "adc_time": "s"},
     **{"resistance": "ohm", "capacitance": "F", "noise_voltage_rms": "V"},
 }
 TEXTS = {
-    "update": ("chromatic",),
-    "topology": ("grid", "complete"),
+    "update": ("chromatic", "poisson"),
+    "topology": ("any", "grid", "complete"),
     "rules": ("G4", "G12", "Z1"),
+    "generator": ("lfsr-16",),
     "kind": ("gpu", "cpu"),
     "circuit": ("rc",),
 }
-FLAGS = {"torus"}
+FLAGS = {"torus", "free_running"}
 
 
 def spec(name):
@@ -99,6 +102,8 @@ def test_every_number_is_a_table(name):
 
 def test_no_source_is_unused():
     cited = {key for name in MACHINES for key in spec(name).sources}
+    # Devices that are no machine of their own hold their constants in code.
+    cited |= {constant.source for constant in macrospin.CONSTANTS.values() if constant.source}
     assert cited == set(read_sources(CATALOGUE / "sources.toml"))
 
 
@@ -164,7 +169,7 @@ def test_a_sweep_is_priced_whole(name):
     if prices is not None:
         assert {"update", "weight_read", "toggle", "random_bit"} <= prices.operations.keys()
         assert "active" in prices.power
-        carriers = [prices.items()[item] for item in ("update", "weight_read", "power.active")]
+        carriers = [prices.items()[item] for item in ("update", "weight_read", "random_bit", "power.active")]
         assert any(isinstance(price, Parameter) and price.value is not None for price in carriers)
 
 

@@ -34,7 +34,7 @@ def run_of(states, energies=None, kind="sample"):
     states = np.asarray(states)
     if energies is None:
         energies = states.sum(axis=-1, dtype=float)
-    return SimpleNamespace(states=states, energies=energies, schedule=SimpleNamespace(kind=kind))
+    return SimpleNamespace(states=states, energies=energies, schedule=SimpleNamespace(ladder=None, kind=kind))
 
 
 # The relative standard error of τ is about √(2(2W+1)/N), W = 5 max(τ, 1/τ) lags. The bound is five of

@@ -162,3 +162,24 @@ def test_observed_steps_end_with_the_run(n_samples, n_warmup, steps_per_sample):
     assert observed[-1] == schedule.total_steps
     assert observed[0] == n_warmup + steps_per_sample
     assert schedule.frames(schedule.total_steps) == n_samples
+
+
+def test_a_ladder_multiplies_beta_chain_by_chain():
+    schedule = anneal(sweeps=3, beta_start=1.0, beta_stop=4.0, chains=2, ladder=[0.5, 2])
+    assert schedule.ladder == (0.5, 2.0)
+    assert schedule.chain_betas(3.0).tolist() == [1.5, 6.0]
+    assert schedule.max_beta == 8.0
+    assert pbits.Schedule(chains=3, beta=0.4).chain_betas(0.4).tolist() == [0.4] * 3
+    assert pbits.Schedule(**schedule.to_dict()) == schedule
+
+
+@pytest.mark.parametrize(("every", "frames"), [(None, 3), (1, 14), (2, 7), (5, 4), (20, 3)])
+def test_frames_of_a_steered_run_are_those_of_draws_and_of_rounds(every, frames):
+    # Draws after steps 6, 10 and 14.
+    schedule = pbits.Schedule(n_samples=3, n_warmup=2, steps_per_sample=4)
+    looks = {6, 10, 14} | (set() if every is None else set(range(every, 15, every)))
+    assert schedule.frames(14, every) == len(looks) == frames
+
+
+def test_frames_of_a_steered_anneal_are_the_rounds_and_the_last():
+    assert [anneal(sweeps=10).frames(10, every) for every in (None, 3, 5)] == [1, 4, 2]
