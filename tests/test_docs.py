@@ -63,3 +63,9 @@ def test_the_bit_true_p_bits_of_the_explanation_run(tmp_path):
 def test_tempering_runs(tmp_path):
     done = python(tmp_path, "\n".join(blocks("docs/how-to/temper.md", "python")))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_blocks_on_invertible_logic_run(tmp_path):
+    for code in blocks("docs/how-to/invertible_logic.md", "python"):
+        done = python(tmp_path, code)
+        assert done.returncode == 0, done.stderr

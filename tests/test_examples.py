@@ -18,7 +18,7 @@ def output_of(name, folder):
 
 
 def test_every_example_is_tested():
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"first_comparison", "two_pbits"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"factor", "first_comparison", "two_pbits"}
 
 
 def test_two_pbits(tmp_path):
@@ -43,6 +43,12 @@ def test_first_comparison(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["first_comparison.html"]
 
 
-@pytest.mark.parametrize("name", ["first_comparison", "two_pbits"])
+@pytest.mark.parametrize("name", ["factor", "first_comparison", "two_pbits"])
 def test_an_example_fits_on_a_page(name):
     assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_factor(tmp_path):
+    printed = output_of("factor", tmp_path)
+    assert "found (179, 223), feasible: True" in printed
+    assert "of 2048 anneals of 1000 sweeps" in printed
