@@ -66,14 +66,15 @@ class Timing:
 def scan_of(update: str, model: EnergyModel, persistence: float = 0.0) -> Scan:
     """The order in which an update discipline moves the sites.
 
-    "sequential": site 0 to n − 1, one at a time, or parents before children in a network without cycles. "random": one site at a time, drawn uniformly. "chromatic":
-    colour class by colour class. "synchronous": all sites at once, which does not sample the Boltzmann law.
+    "sequential": site 0 to n − 1, one at a time, or parents before children in a network without cycles. "random": one
+    site at a time, drawn uniformly. "chromatic": colour class by colour class. "synchronous": all sites at once, which
+    does not sample the Boltzmann law.
     """
     if update == "random":
         return Scan.random(model.n, persistence=persistence)
     if update == "sequential":
         if isinstance(model, DirectedModel):
-            return Scan.of(model.order[:, None], persistence=persistence)
+            return Scan.of(list(model.order[:, None]), persistence=persistence)
         return Scan.sequential(model.n, persistence=persistence)
     if update == "synchronous":
         return Scan.of([np.arange(model.n)], independent=False, persistence=persistence)
@@ -91,8 +92,9 @@ _chromatic: WeakKeyDictionary[EnergyModel, Scan] = WeakKeyDictionary()
 def weights_per_update(model: EnergyModel) -> NDArray[np.int64]:
     """Weights that an update of each site reads, (n,); fields and unary tables belong to the site and cost no reading.
 
-    Of an `IsingModel` one coupling per neighbour, of a `DirectedModel` one for each p-bit that is read. Of a `PolynomialModel` one weight for each term that holds the site
-    and another. Of a `CategoricalModel` a row of a table per neighbour, one energy for each category of the site.
+    Of an `IsingModel` one coupling per neighbour, of a `DirectedModel` one for each p-bit that is read. Of a
+    `PolynomialModel` one weight for each term that holds the site and another. Of a `CategoricalModel` a row of a table
+    per neighbour, one energy for each category of the site.
     """
     if isinstance(model, IsingModel | DirectedModel):
         return model.degrees

@@ -35,6 +35,7 @@ _HOME = {
     "Run": "pbits.result",
     "available": "pbits.substrate",
     "load": "pbits.substrate",
+    "HarmWarning": "pbits.harm",
     "NotMappable": "pbits.substrate",
     "Program": "pbits.substrate",
     "Substrate": "pbits.substrate",
@@ -48,8 +49,8 @@ _HOME = {
     "Comparison": "pbits.comparison",
 }
 _SUBMODULES = {
-    "algorithms", "conditionals", "langevin", "mapping", "models", "problems", "reference", "report", "steering",
-    "sweeps", "testing",
+    "algorithms", "conditionals", "langevin", "learning", "mapping", "models", "problems", "reference", "report",
+    "steering", "sweeps", "testing",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         algorithms,
         conditionals,
         langevin,
+        learning,
         mapping,
         models,
         problems,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from pbits.comparison import Comparison, compare
     from pbits.diagnostics import diagnose
     from pbits.embedded import Embedded
+    from pbits.harm import HarmWarning
     from pbits.ledger import EnergyLedger, price
     from pbits.models import (
         CategoricalModel,
@@ -96,6 +99,7 @@ __all__ = [
     "EnergyLedger",
     "EnergyModel",
     "GaussianModel",
+    "HarmWarning",
     "IsingModel",
     "NotMappable",
     "Parameter",
@@ -114,6 +118,7 @@ __all__ = [
     "diagnose",
     "exact",
     "langevin",
+    "learning",
     "load",
     "mapping",
     "models",

@@ -19,6 +19,9 @@ from pbits.substrate import Law
 MAX_SITES = 14
 """Spin laws are tabulated up to this many sites of the machine: 2¹⁴ states."""
 
+MOST_STATIONARY = 8
+"""Laws of a machine's own dynamics are solved for up to this many free sites by `run` itself, within a second."""
+
 TOLERANCE = 0.01
 """What mapping and clock error may come to, together, on a machine that is called faithful."""
 
@@ -120,7 +123,8 @@ def _code(spins: NDArray) -> NDArray[np.int64]:
 
 
 def within_reach(posed: EnergyModel, realised: EnergyModel, law: Law) -> bool:
-    """Whether the laws can be written down: spins on up to 14 machine sites, and Gaussian models.
+    """Whether the laws can be written down: spins on up to 14 machine sites, or on 8 where a clock, or couplings that
+    are not mutual, make a law of their own, and Gaussian models.
 
     What is held and what the law is stated of must be models of the same machine sites.
     """
@@ -133,7 +137,8 @@ def within_reach(posed: EnergyModel, realised: EnergyModel, law: Law) -> bool:
     if not all(isinstance(model, IsingModel | DirectedModel) for model in networks):
         return False
     mutual = law.kind != "stationary" and all(isinstance(model, IsingModel) for model in networks)
-    return law.model.n <= MAX_SITES and (mutual or law.model.n - len(law.clamp) <= most_spins(law.rule))
+    solved = law.model.n - len(law.clamp) <= min(MOST_STATIONARY, most_spins(law.rule))
+    return law.model.n <= MAX_SITES and (mutual or solved)
 
 
 def three_errors(

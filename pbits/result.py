@@ -322,7 +322,8 @@ def _moments(draws: int | None, arrays: Mapping[str, NDArray]) -> Moments | None
 def _conditionals(stored: dict[str, Any] | None) -> Conditionals | None:
     if stored is None:
         return None
-    return Conditionals(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+    intervals = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+    return Conditionals(**(stored | intervals))
 
 
 def _model(kind: str, arrays: Mapping[str, NDArray], role: str) -> EnergyModel:

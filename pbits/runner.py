@@ -21,6 +21,7 @@ from pbits.conditionals import Conditionals, check_conditionals
 from pbits.diagnostics import diagnose
 from pbits.embedded import Embedded
 from pbits.errors import Errors, three_errors, within_reach
+from pbits.harm import warn_of_harm
 from pbits.kernels.blocks import threads
 from pbits.kernels.jit import vector_bits
 from pbits.models import Clamp, EnergyModel, IsingModel
@@ -132,7 +133,7 @@ def run(
     if steer is not None and (reason := substrate.cannot_steer(posed)):
         raise NotMappable(substrate.name, [reason])
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
-    with _Reporter(progress, schedule, substrate.name) as report:
+    with Reporter(progress, schedule, substrate.name) as report:
         recorder = _Recorder(posed, schedule, report, keep, layout, threshold_bits)
         recorder.steer = steer
         began = time.perf_counter()
@@ -195,11 +196,13 @@ def run(
         prices=substrate.prices,
         record=record,
     )
-    return replace(
+    finished = replace(
         finished,
         errors=_errors(finished, program.law(float(schedule.beta)), held),
         conditionals=_conditionals(finished, held),
     )
+    warn_of_harm(finished)
+    return finished
 
 
 @cache
@@ -457,7 +460,7 @@ class _Recorder(BulkObserver):
         )
 
 
-class _Reporter:
+class Reporter:
     """A progress bar, the caller's function, or nothing; reports at most some hundred times."""
 
     def __init__(self, progress: Progress, schedule: Schedule, name: str):

@@ -69,3 +69,13 @@ def test_the_blocks_on_invertible_logic_run(tmp_path):
     for code in blocks("docs/how-to/invertible_logic.md", "python"):
         done = python(tmp_path, code)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_chips_of_the_explanation_run(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/explanation/many_chips.md", "python")))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_variability_of_the_explanation_runs(tmp_path):
+    done = python(tmp_path, "\n".join(blocks("docs/explanation/variability.md", "python")))
+    assert done.returncode == 0, done.stderr

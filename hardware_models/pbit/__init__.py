@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hardware_models.pbit import array, bittrue
+from hardware_models.pbit import array, bittrue, chips
 from hardware_models.pbit.array import Array
-from hardware_models.pbit.bittrue import BitTrue, RoundingWarning
+from hardware_models.pbit.bittrue import BitTrue
+from hardware_models.pbit.chips import Chips
 from hardware_models.pbit.disciplines import Discipline
 from hardware_models.pbit.stationary import DisciplineLaw, stationary_law
 from hardware_models.pbit.verilog import count_luts, verilog
@@ -35,10 +36,10 @@ __all__ = [
     "Array",
     "BitTrue",
     "Characterisation",
+    "Chips",
     "Discipline",
     "DisciplineLaw",
     "Macrospin",
-    "RoundingWarning",
     "Telegraph",
     "ThreeTransistor",
     "Trace",
@@ -51,7 +52,9 @@ __all__ = [
 
 
 def from_spec(spec: MachineSpec) -> Substrate:
-    """A p-bit machine from a catalogue entry: bit-true where it names its generator of random numbers."""
+    """A p-bit machine of the catalogue: several chips where it counts them, bit-true where it names a generator."""
+    if spec.has("chips"):
+        return chips.from_spec(spec)
     return bittrue.from_spec(spec) if spec.has("generator") else array.from_spec(spec)
 
 

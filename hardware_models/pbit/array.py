@@ -9,8 +9,9 @@ import numpy as np
 
 from hardware_models import topologies
 from hardware_models.clocked import ClockedProgram, Timing
-from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch
+from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch, SlopeMismatch
 from hardware_models.pbit.autonomous import AutonomousProgram
+from hardware_models.pbit.characterisation import Characterisation, Estimate
 from hardware_models.pbit.disciplines import AUTONOMOUS, SYNAPSES, UPDATES, Discipline
 from pbits.mapping import FixedPoint, Topology
 from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
@@ -50,6 +51,9 @@ class Array(Substrate):
         mean ν = 1 over the p-bits in use.
     effects : sequence of Effect
         Further non-idealities, applied in order after those above; see `hardware_models.effects`.
+    device : Characterisation, optional
+        What `characterise` learned of the devices that p-bits are made of: spreads of slopes and input offsets become
+        effects, and of "discrete" and "poisson" the spread of rates and, unless `neuron_s` says otherwise, τ_N too.
     neuron_s : Figure or float, optional
         τ_N of "poisson"; of "discrete" the clock is `phase_s`.
     phase_s, program_s, read_s : Figure or float, optional
@@ -85,6 +89,7 @@ class Array(Substrate):
         offset_sigma_d2d: float = 0.0,
         rate_sigma_d2d: float = 0.0,
         effects: Sequence[Effect] = (),
+        device: Characterisation | None = None,
         neuron_s: Figure | float | None = None,
         phase_s: Figure | float | None = None,
         program_s: Figure | float | None = None,
@@ -104,6 +109,11 @@ class Array(Substrate):
             built_in.append(FixedPointCouplings(number=number))
         if offset_sigma_d2d:
             built_in.append(OffsetMismatch(sigma_d2d=offset_sigma_d2d))
+        if device is not None:
+            built_in += spreads_of(device)
+            if self.discipline.update in AUTONOMOUS:
+                rate_sigma_d2d = rate_sigma_d2d or _sigma(device.log_rate_sigma_d2d)
+                neuron_s = device.tau_s.value if neuron_s is None else neuron_s
         self._effects = (*built_in, *effects)
         self._rate_sigma = _spread(rate_sigma_d2d, self.discipline)
         self._neuron_s = neuron_s
@@ -145,6 +155,21 @@ class Array(Substrate):
             copies=copies,
             persistence=1 - discipline.q if partial and discipline.q is not None else 0.0,
         )
+
+
+def spreads_of(device: Characterisation) -> list[Effect]:
+    """How p-bits made of such devices differ: P = ½[1 + tanh a_i(βI_i + δ_i)], offsets inside slopes."""
+    found: list[Effect] = []
+    if device.input_offset_sigma_d2d:
+        found.append(OffsetMismatch(sigma_d2d=device.input_offset_sigma_d2d))
+    if device.relative_slope_sigma_d2d:
+        found.append(SlopeMismatch(sigma_d2d=device.relative_slope_sigma_d2d))
+    return found
+
+
+def _sigma(estimate: Estimate | None) -> float:
+    """A spread, where one was seen."""
+    return 0.0 if estimate is None or not np.isfinite(estimate.value) else estimate.value
 
 
 def _spread(sigma: float, discipline: Discipline) -> float:

@@ -108,8 +108,8 @@ class AutonomousProgram(ClockedProgram):
         )
         if self._wandering:
             raise ValueError(
-                f"{type(self._wandering[0][1]).__name__} moves what is held during a run, which is emulated for clocked "
-                "p-bits alone; leave it out, or take update='random', the clock that fires like 'poisson'"
+                f"{type(self._wandering[0][1]).__name__} moves what is held during a run, which is emulated for "
+                "clocked p-bits alone; leave it out, or take update='random', the clock that fires like 'poisson'"
             )
         self._discipline = discipline
         self._step_s = tau if discipline.update == "poisson" else Figure.of(timing.phase_s)

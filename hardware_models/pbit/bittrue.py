@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +31,6 @@ INDEPENDENT_BITS = 16
 CERTAIN = 2**32 - 2**16
 BLOCK = 64
 WORTH_A_THREAD = 20_000
-
-
-class RoundingWarning(UserWarning):
-    """Numbers of a model saturate or vanish in the fixed point of a machine, which runs on without a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +130,8 @@ class BitTrue(Substrate):
 
     Warns
     -----
-    RoundingWarning
-        When a model is compiled of which numbers saturate or round to zero, or inputs are clipped below P = 1.
+    HarmWarning
+        By a run in which numbers saturate or round to zero, or inputs are clipped below P = 1.
 
     Notes
     -----
@@ -220,14 +215,7 @@ class BitTrue(Substrate):
         return reasons
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
-        program = BitTrueProgram(self, as_ising(model), float(schedule.betas().max()), placement)
-        if harms := program.harms(program.beta):
-            warnings.warn(
-                f"{self.name}, at β = {program.beta:g}: {'; '.join(harms)}. run.realised is what is left of the model",
-                RoundingWarning,
-                stacklevel=4,
-            )
-        return program
+        return BitTrueProgram(self, as_ising(model), float(schedule.betas().max()), placement)
 
 
 class BitTrueProgram(Program):
@@ -398,6 +386,8 @@ class BitTrueProgram(Program):
             },
             "resources": None if machine.resources is None else vars(machine.resources),
         }
+        if harms := self.harms(self.beta):
+            notes["harms"] = harms
         return Execution(
             counts=counts,
             seconds={"active": timeline.spent.get("sweeping", Figure.of(0.0)), "idle": timeline.rest("sweeping")},

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_models.pbit.bittrue import BitTrueProgram, Fabric, Resources
+from pbits.harm import HarmWarning
 from pbits.streams import Streams
 
 _CAP = 2**32 - 1
@@ -83,6 +85,11 @@ def verilog(program: BitTrueProgram, *, sweeps: int = 1000, seed: int = 0, name:
     ValueError
         For a name that is no plain identifier, or less than two sweeps, or no p-bit that moves.
 
+    Warns
+    -----
+    HarmWarning
+        Of numbers that saturate or round to zero, and inputs that are clipped; a run says how much that moves the law.
+
     Examples
     --------
     >>> import pbits
@@ -103,6 +110,8 @@ def verilog(program: BitTrueProgram, *, sweeps: int = 1000, seed: int = 0, name:
         raise ValueError(f"sweeps is {sweeps}; the testbench compares at least two")
     if len(program.sites) == 0:
         raise ValueError("every p-bit is clamped, which leaves no hardware; leave one free")
+    if harms := program.harms(program.beta):
+        warnings.warn(HarmWarning(f"{program.machine.name}: {', '.join(harms)}"), stacklevel=2)
     streams = Streams(seed=seed, chip_seed=program.chip_seed)
     runs = [Fabric(program, streams, slice(0, 1)), Fabric(program, streams, slice(0, 1))]
     _tie(runs[1])

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pbits.models import Clamp, DirectedModel, EnergyModel, IsingModel
 from pbits.models.base import read_only
+from pbits.reference import chips
 from pbits.reference.chains import MAX_SPINS, stationary, transition
 from pbits.reference.delayed import MAX_DELAYED, delayed_law
 
-Network = TypeVar("Network", IsingModel, DirectedModel)
+Network = TypeVar("Network", bound=IsingModel | DirectedModel)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,8 +44,8 @@ def stationary_of(model: EnergyModel, beta: float, rule: Mapping[str, Any]) -> S
         Of spins; up to 10 of them, fewer where synapses are slow.
     beta : float
     rule : mapping
-        ``{"rule": "poisson", "synapse": "instant" | "delay" | "rc", "s": τ_S/τ_N, "rates": …}``, or the arguments
-        of `transition`.
+        ``{"rule": "poisson", "synapse": "instant" | "delay" | "rc", "s": τ_S/τ_N, "rates": …}``, ``{"rule": "chips",
+        …}`` with the arguments of `pbits.reference.chips.law`, or the arguments of `transition`.
 
     Raises
     ------
@@ -52,6 +53,10 @@ def stationary_of(model: EnergyModel, beta: float, rule: Mapping[str, Any]) -> S
         As `transition`, and where slow synapses have too many p-bits.
     """
     how = dict(rule)
+    if how["rule"] == "chips":
+        assert isinstance(model, IsingModel)
+        law = chips.law(model, beta, **{name: value for name, value in how.items() if name != "rule"})
+        return StationaryLaw(probabilities=read_only(law), error=0.0)
     if how["rule"] != "poisson":
         return StationaryLaw(probabilities=read_only(stationary(transition(model, beta=beta, **how))), error=0.0)
     synapse, s, rates = how.get("synapse", "instant"), how.get("s", 0.0), how.get("rates")
@@ -75,6 +80,8 @@ def free_part(model: Network, clamp: Clamp) -> Network:
 
 def most_spins(rule: Mapping[str, Any]) -> int:
     """How many spins `stationary_of` takes under a rule."""
+    if rule.get("rule") == "chips":
+        return chips.MAX_SPINS
     slow = rule.get("synapse", "instant") if rule.get("s", 0.0) else "instant"
     return MAX_SPINS if slow == "instant" else MAX_DELAYED[slow]
 

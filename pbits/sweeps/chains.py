@@ -300,12 +300,9 @@ class Chains:
         """What each block holds at a step where the schedule's β is `beta`."""
         of = {factor: self._realised(beta * factor) for factor in dict.fromkeys(b.factor for b in self.blocks)}
         models = [of[block.factor] for block in self.blocks]
-        if self._wanders is None:
+        if (wanders := self._wanders) is None:
             return models
-        moved = self.pool.map(
-            lambda k: self._wanders[k](models[k], beta * self.blocks[k].factor, step), len(self.blocks)
-        )  # fmt: skip
-        return list(moved)
+        return self.pool.map(lambda k: wanders[k](models[k], beta * self.blocks[k].factor, step), len(self.blocks))
 
     def check(self, model: EnergyModel, beta: float) -> None:
         """Refuse what the layout cannot hold."""
@@ -413,7 +410,7 @@ class Chains:
             self._sweep(self._program_until(start, stop), stop, 0, None)
 
     def _program_until(self, start: int, stop: int) -> int:
-        """Sweep all stretches of which one model is held but the last; returns where that begins, with its model held."""
+        """Sweep all stretches of one model but the last; returns where that begins, with its model held."""
         if self._fixed:
             return start
         changes = start + 1 + np.flatnonzero(np.diff(self._betas[start:stop]))

@@ -12,7 +12,7 @@ import pytest
 
 import pbits
 from hardware_models.pbit import bittrue
-from hardware_models.pbit.bittrue import GENERATORS, BitTrue, BitTrueProgram, Fabric, Resources, RoundingWarning
+from hardware_models.pbit.bittrue import GENERATORS, BitTrue, BitTrueProgram, Fabric, Resources
 from pbits import testing
 from pbits.mapping import Complete, Grid
 from pbits.parameters import CatalogueError, Figure, read_machine
@@ -55,7 +55,7 @@ def test_runs_equal_the_twin_state_for_state(generator, free_running):
     assert np.array_equal(states, twin(compiled(machine, clamp={2: -1}), SCHEDULE, 3))
 
 
-@pytest.mark.filterwarnings("ignore::hardware_models.pbit.bittrue.RoundingWarning")
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_an_anneal_programs_the_array_anew_at_each_beta():
     machine = BitTrue(integer_bits=2, fraction_bits=3)
     anneal = pbits.Schedule.anneal(sweeps=40, beta_start=0.1, beta_stop=4.0, chains=5, levels=8)
@@ -86,9 +86,7 @@ def test_what_is_realised_has_the_conditionals_of_the_table(integer_bits, fracti
     machine = BitTrue(integer_bits=integer_bits, fraction_bits=fraction_bits)
     assert machine.table.tolist() == plain.tanh_table(integer_bits, fraction_bits)
     beta = 0.7
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RoundingWarning)
-        program = compiled(machine, beta=beta)
+    program = compiled(machine, beta=beta)
     numbers, realised = program.numbers(beta), program.realised(beta)
     states = pbits.exact(RING).states
     inputs = beta * (states @ realised.J.toarray() + realised.h)
@@ -110,17 +108,17 @@ def test_few_new_bits_leave_the_law_unknown(generator):
 
 
 @pytest.mark.parametrize("check", testing.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.filterwarnings("ignore::hardware_models.pbit.bittrue.RoundingWarning")
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_conformance_of_a_good_generator(check):
     check(BitTrue(integer_bits=4, fraction_bits=6, generator="xoshiro", topology=Grid.named("G8", 16, 16)))
 
 
-@pytest.mark.filterwarnings("ignore::hardware_models.pbit.bittrue.RoundingWarning")
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_sixteen_shifts_pass_as_independent_words():
     testing.check_law(BitTrue(fraction_bits=6, generator="lfsr-16", free_running=False, topology=Complete(10)))
 
 
-@pytest.mark.filterwarnings("ignore::hardware_models.pbit.bittrue.RoundingWarning")
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_the_law_of_a_shift_register_is_held_to_its_twin(monkeypatch):
     monkeypatch.setattr(BitTrueProgram, "twin", twin)
     testing.check_law(BitTrue(fraction_bits=6))
@@ -129,7 +127,7 @@ def test_the_law_of_a_shift_register_is_held_to_its_twin(monkeypatch):
         testing.check_law(BitTrue(fraction_bits=6))
 
 
-@pytest.mark.filterwarnings("ignore::hardware_models.pbit.bittrue.RoundingWarning")
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_a_shift_register_that_declares_the_boltzmann_law_is_caught(monkeypatch):
     monkeypatch.setattr(bittrue, "INDEPENDENT_BITS", 1)
     with pytest.raises(AssertionError, match="chance allows"):
@@ -165,8 +163,9 @@ def test_outputs_of_a_register_are_correlated_as_the_closed_form_says(generator,
 
 def test_what_saturates_and_vanishes_is_said_with_its_size():
     model = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3)], [20, 0.1, 1], [0, 0.2, 40, -40])
-    with pytest.warns(RoundingWarning) as said:
-        program = compiled(BitTrue(), model)
+    program = compiled(BitTrue(), model)
+    with pytest.warns(pbits.HarmWarning, match="total variation to the posed model 0") as said:
+        notes = pbits.run(model, BitTrue(), SCHEDULE, seed=1).record["notes"]["fixed_point"]
     text = str(said[0].message)
     assert "1 of 3 couplings saturate at -16 or 15.5" in text
     assert "1 of 3 couplings round to zero, in steps of 0.5" in text
@@ -174,26 +173,23 @@ def test_what_saturates_and_vanishes_is_said_with_its_size():
     assert "1 of 4 fields round to zero" in text
     assert "off by up to 24" in text
     assert program.realised(1.0).J.toarray()[0, 1] == 15.5
-    with pytest.warns(RoundingWarning):
-        notes = pbits.run(model, BitTrue(), SCHEDULE, seed=1).record["notes"]["fixed_point"]
     assert (notes["saturated"], notes["rounded_to_zero"], notes["clipped_inputs"]) == (3, 2, 0)
 
 
 def test_what_fits_is_not_warned_about():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compiled(BitTrue())
+        pbits.run(RING, BitTrue(), SCHEDULE, seed=1)
 
 
 def test_clipped_inputs_leave_no_model_and_are_said():
     ring = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], 1.0)
     machine = BitTrue(integer_bits=1, fraction_bits=2, generator="xoshiro")
-    with pytest.warns(RoundingWarning, match="4 p-bits can have inputs beyond ±1.75.*probability of 0.9706"):
-        program = compiled(machine, ring)
+    program = compiled(machine, ring)
     assert program.law(1.0).kind == "unknown"
     assert "clipped" in program.law(1.0).note
     # The law that is left is not that of the couplings, by more than sampling error.
-    with pytest.warns(RoundingWarning):
+    with pytest.warns(pbits.HarmWarning, match="4 p-bits can have inputs beyond ±1.75.*probability of 0.9706"):
         run = pbits.run(
             ring, machine, pbits.Schedule(n_samples=500, n_warmup=50, steps_per_sample=4, chains=256), seed=1
         )

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import chisquare
 
 import pbits
-from hardware_models.pbit import Array, from_spec
+from hardware_models.pbit import Array, Telegraph, characterise, from_spec
 from pbits.mapping import Complete, FixedPoint, Grid
 from pbits.parameters import CatalogueError, MachineSpec
 from pbits.reference import stationary, total_variation, transition
@@ -136,6 +136,7 @@ def test_metropolis_is_for_arrays_that_are_no_hardware():
 # Fixed point
 
 
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_the_array_holds_the_rounded_model_and_samples_it():
     machine = Array(number=FixedPoint(total_bits=4, fraction_bits=1))
     held = program(machine, TRIANGLE).realised(1.0)
@@ -171,12 +172,14 @@ def test_the_mapping_error_shrinks_with_the_bits():
 
 def test_saturation_is_in_the_record():
     strong = pbits.IsingModel.from_edges(3, [(0, 1), (1, 2)], [9.0, -0.1], [0.0, 5.0, 0.0])
-    run = pbits.run(strong, Array(number=FixedPoint(total_bits=4, fraction_bits=1)), SCHEDULE, seed=1)
+    with pytest.warns(pbits.HarmWarning, match="saturate.*round to zero.*total variation to the posed model 0"):
+        run = pbits.run(strong, Array(number=FixedPoint(total_bits=4, fraction_bits=1)), SCHEDULE, seed=1)
     found = run.record["notes"]["fixed_point"]
     assert (found["saturated"], found["rounded_to_zero"], found["numbers"]) == (2, 1, 5)
     assert found["largest_error_in_beta_j"] == pytest.approx(9.0 - 3.5)
 
 
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 def test_the_energies_of_a_run_are_those_of_the_model_as_posed():
     run = pbits.run(TRIANGLE, Array(number=FixedPoint(fraction_bits=0)), SCHEDULE, seed=1)
     np.testing.assert_allclose(run.energies, TRIANGLE.energy(run.states), rtol=1e-12, atol=1e-12)
@@ -323,3 +326,18 @@ def test_a_word_length_without_its_point_is_refused():
 def test_a_misspelt_key_is_refused():
     with pytest.raises(CatalogueError, match="clock"):
         from_spec(spec(update="chromatic", clok=number("50 MHz")))
+
+
+def test_a_characterised_device_makes_an_array_of_its_like():
+    """Of 60 simulated junctions with slopes and speeds of their own, an array takes over spread and time."""
+    rng = np.random.default_rng(3)
+    junctions = Telegraph(tau0_s=1e-9 * np.exp(0.3 * rng.standard_normal(60)), barrier=2.0 + 0.2 * rng.random(60))
+    learned = characterise(junctions, drives=[-0.3, -0.1, 0.0, 0.1, 0.3], n_samples=4000, dt_s=2e-9, seed=1)
+    machine = Array(update="poisson", device=learned)
+    compiled = program(machine, TRIANGLE, chip_seed=1)
+    assert isinstance(compiled.realised(1.0), pbits.DirectedModel)
+    rates = compiled.law(1.0).rule["rates"]
+    assert np.std(np.log(rates)) > 0
+    with pytest.warns(pbits.HarmWarning, match="slopes"):
+        run = pbits.run(TRIANGLE, machine, SCHEDULE, seed=1, chip_seed=1)
+    assert run.phases["sweeping"] == pytest.approx(10 * 2 * learned.tau_s.value)

@@ -8,14 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
 
 import pbits
 from hardware_models.pbit import Array
-from hardware_models.pbit.bittrue import GENERATORS, BitTrue, RoundingWarning
+from hardware_models.pbit.bittrue import GENERATORS, BitTrue
 from hardware_models.pbit.verilog import count_luts, verilog
 from pbits.mapping import Grid, colour_classes
 
@@ -27,6 +26,10 @@ verilator = pytest.mark.skipif(
     shutil.which("verilator") is None,
     reason="Verilator is not installed (apt-get install verilator): the Verilog was not linted",
 )
+
+
+# Formats of few bits clip and round, and what is compared is bits.
+pytestmark = pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 
 
 def chimera(rows, columns):
@@ -67,9 +70,7 @@ def glass(name, seed=0, strength=1.0):
 
 
 def compiled(model, *, clamp=None, beta=1.0, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RoundingWarning)
-        return BitTrue(**options).compile(model, pbits.Schedule(beta=beta), clamp=clamp)
+    return BitTrue(**options).compile(model, pbits.Schedule(beta=beta), clamp=clamp)
 
 
 def simulated(design, folder, rtl=None):

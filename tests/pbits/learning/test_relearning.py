@@ -14,8 +14,12 @@ RNG = np.random.default_rng(0)
 EDGES = [(i, j) for i in range(10) for j in range(i) if RNG.random() < 0.35]
 MODEL = pbits.IsingModel.from_edges(10, EDGES, 0.6 * RNG.normal(size=len(EDGES)), 0.3 * RNG.normal(size=10))
 CHIP = Array(
-    update="sequential", effects=[OffsetMismatch(sigma_d2d=0.2), SlopeMismatch(sigma_d2d=0.2)], phase_s=1e-9, read_s=1e-7, program_s=1e-6,
-)  # fmt: skip
+    update="sequential",
+    effects=[OffsetMismatch(sigma_d2d=0.2), SlopeMismatch(sigma_d2d=0.2)],
+    phase_s=1e-9,
+    read_s=1e-7,
+    program_s=1e-6,
+)
 
 
 def swept(model, sweeps=300):
