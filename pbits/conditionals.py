@@ -130,7 +130,8 @@ def _pseudo_likelihood(
         highest *= 4
     while score(lowest).sum() < 0:
         lowest *= 4
-    beta = float(brentq(lambda b: score(b).sum(), lowest, highest, xtol=1e-10))
+    beta = brentq(lambda b: float(score(b).sum()), lowest, highest, xtol=1e-10)
+    assert isinstance(beta, float)
     tails = [np.cosh(np.minimum(np.abs(beta * fields), 300.0)) for fields in inputs]
     curvature = sum(float(((fields / tail) ** 2).sum()) for fields, tail in zip(inputs, tails))
     return beta, score(beta) / curvature

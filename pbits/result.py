@@ -322,7 +322,7 @@ def _moments(draws: int | None, arrays: Mapping[str, NDArray]) -> Moments | None
 def _conditionals(stored: dict[str, Any] | None) -> Conditionals | None:
     if stored is None:
         return None
-    intervals = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+    intervals: dict[str, Any] = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
     return Conditionals(**(stored | intervals))
 
 

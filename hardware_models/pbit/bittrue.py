@@ -282,9 +282,11 @@ class BitTrueProgram(Program):
         from pbits.reference import fpga as plain
 
         machine, behind = self.machine, self.machine.number.fraction_bits
+        low, high = Streams(seed=seed).key(Stream.INITIAL)
         return plain.run(
-            self.model.csr.toarray(), self.model.h, self.phases, schedule.betas(), schedule.observed_steps(),
-            schedule.chains, Streams(seed=seed).key(Stream.INITIAL), integer_bits=machine.input_bits - behind,
+            self.model.csr.toarray(), self.model.h, [phase.tolist() for phase in self.phases],
+            schedule.betas().tolist(), schedule.observed_steps().tolist(), schedule.chains, (int(low), int(high)),
+            integer_bits=machine.input_bits - behind,
             fraction_bits=behind, words=machine.words, shifts=machine.shifts, free_running=machine.free_running,
             clamp=self.clamp,
         )  # fmt: skip

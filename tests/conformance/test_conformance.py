@@ -36,6 +36,7 @@ class _Hotter(Substrate):
         class Faulty(Program):
             realised = inner.realised
             law = inner.law
+            twin = inner.twin
 
             def execute(self, schedule, streams, initial, observe):
                 return inner.execute(replace(schedule, beta=1.05 * schedule.beta), streams, initial, observe)

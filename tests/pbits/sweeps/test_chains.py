@@ -255,6 +255,7 @@ class TestServed:
         assert served.trace.steps.tolist() == steps.tolist()
         assert served.best_energy == served.energies.min()
 
+    @pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
     @pytest.mark.parametrize("number", [None, FixedPoint(total_bits=8, fraction_bits=4)])
     def test_an_anneal_on_a_machine_that_is_programmed_on_the_way(self, number):
         schedule = pbits.Schedule.anneal(sweeps=40, levels=7, chains=19)

@@ -74,6 +74,7 @@ def test_neither_looking_nor_loading_what_is_there_changes_a_draw(layout):
             assert energies == pytest.approx(model.energy(states))
 
 
+@pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 @pytest.mark.parametrize("apart", [False, True], ids=["one model", "a model for each beta"])
 def test_states_move_to_where_their_parents_were(apart):
     machine = pbit.Array(number=FixedPoint(total_bits=8, fraction_bits=4)) if apart else "ideal"
@@ -123,6 +124,7 @@ def test_beta_stays_with_the_position(layout):
 class TestLadder:
     number = FixedPoint(total_bits=6, fraction_bits=2)
 
+    @pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
     def test_each_chain_samples_what_is_realised_at_its_own_beta(self):
         """Couplings rounded to quarters of βJ: a machine realises another model at each β."""
         machine, chains = pbit.Array(update="sequential", number=self.number), 12_000
