@@ -171,7 +171,8 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     drawn = histogram(states)
     # A machine of unknown law is judged by the scatter of what it holds.
     around = of_held if of_law is None else of_law
-    floor = float(tv_noise_floor(around, effective_samples))
+    # No total variation exceeds 1, however few the samples.
+    floor = min(1.0, float(tv_noise_floor(around, effective_samples)))
     return Errors(
         measure="total variation",
         mapping=float(total_variation(of_held, of_posed)),
@@ -179,7 +180,7 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
         sampling=None if of_law is None else float(total_variation(drawn, of_law)),
         total=float(total_variation(drawn, of_posed)),
         floor=floor,
-        allowed=max(MARGIN * floor, floor + SIGMAS * tv_spread(around, effective_samples)),
+        allowed=min(1.0, max(MARGIN * floor, floor + SIGMAS * tv_spread(around, effective_samples))),
         converged=converged,
         clock_known_to=known_to,
     )

@@ -21,11 +21,11 @@ class HarmWarning(UserWarning):
     """A machine went on with less than it was given: numbers clipped or rounded away, p-bits stuck, slopes unequal."""
 
 
-def warn_of_harm(run: Run) -> None:
+def warn_of_harm(run: Run, against: EnergyModel | None = None) -> None:
     """Warn of the harms that a machine's notes list, with their size.
 
-    The size is the total variation between what is held and what was posed, where laws of both can be written down
-    (`Run.errors.mapping`). Elsewhere it is `odds_moved` over the draws.
+    The size is the total variation between what is held and what was posed, or is aimed at, where laws of both can be
+    written down (`Run.errors.mapping`). Elsewhere it is `odds_moved` over the draws.
     """
     harms = run.record["notes"].get("harms", [])
     if not harms:
@@ -33,7 +33,9 @@ def warn_of_harm(run: Run) -> None:
     if run.errors is not None:
         size = f"{run.errors.measure} to the posed model {run.errors.mapping:.2g}"
     else:
-        moved = odds_moved(run.model, run.realised, float(run.schedule.beta), run.states)
+        moved = odds_moved(
+            run.model if against is None else against, run.realised, float(run.schedule.beta), run.states
+        )
         size = (
             "how much this moves the law is not known"
             if moved is None

@@ -24,11 +24,12 @@ from pbits.errors import Errors, three_errors, within_reach
 from pbits.harm import warn_of_harm
 from pbits.kernels.blocks import threads
 from pbits.kernels.jit import vector_bits
-from pbits.models import Clamp, EnergyModel, IsingModel
+from pbits.models import Clamp, DirectedModel, EnergyModel, IsingModel
 from pbits.models.base import clamped_sites, read_only
 from pbits.parameters import Figure
 from pbits.plain import plain
 from pbits.problems.base import Problem
+from pbits.reference import ReducibleError
 from pbits.result import Moments, Run, Trace, at_most
 from pbits.schedule import Schedule
 from pbits.steering import Policy
@@ -58,6 +59,7 @@ def run(
     layout: str = "auto",
     threshold_bits: int | None = None,
     steer: Policy | None = None,
+    against: IsingModel | None = None,
     progress: Progress = False,
 ) -> Run:
     """Run a model or a problem on a machine.
@@ -90,6 +92,10 @@ def run(
     steer : Policy, optional
         What moves, copies or replaces states between steps (see `pbits.steering`), such as tempering does. Chains
         of a steered run, or of a ladder, are not judged against one law, so `Run.errors` is None.
+    against : IsingModel, optional
+        What the draws are meant to be of, where that is not the model that is run: of a program that makes up for a
+        chip (`pbits.learning.compensate`), the model it was made for. `Run.errors`, `Run.conditionals` and warnings of
+        harm are then told against it.
     progress : bool or callable
         True shows a progress bar; a callable gets (steps done, steps in all).
 
@@ -118,6 +124,10 @@ def run(
         raise TypeError(
             f"run takes an EnergyModel or a Problem, not a {type(model).__name__}; couplings J and fields h "
             "make a pbits.IsingModel(J, h)"
+        )
+    if against is not None and not (isinstance(against, IsingModel) and against.n == posed.n):
+        raise ValueError(
+            f"against is {against!r}; it must be an IsingModel of the {posed.n} sites of the model that is run"
         )
     substrate = machine if isinstance(machine, Substrate) else load(machine)
     schedule = suggested_schedule(model, substrate) if schedule is None else schedule
@@ -162,6 +172,7 @@ def run(
         "clamp": {str(site): value for site, value in held.items()},
         "notes": plain(done.notes),
         "layout": recorder.layout_taken,
+        "against": None if against is None else against.fingerprint(),
         "steer": None if steer is None else plain(steer.describe()),
         "threads": threads(),
         "computer": {
@@ -196,12 +207,13 @@ def run(
         prices=substrate.prices,
         record=record,
     )
+    wanted = posed if against is None else against
     finished = replace(
         finished,
-        errors=_errors(finished, program.law(float(schedule.beta)), held),
-        conditionals=_conditionals(finished, held),
+        errors=_errors(finished, wanted, program.law(float(schedule.beta)), held),
+        conditionals=_conditionals(finished, wanted, held),
     )
-    warn_of_harm(finished)
+    warn_of_harm(finished, wanted)
     return finished
 
 
@@ -247,17 +259,18 @@ def _of_one_law(finished: Run) -> bool:
     return finished.schedule.kind == "sample" and not finished.schedule.ladder and not finished.record["steer"]
 
 
-def _conditionals(finished: Run, clamp: Clamp) -> Conditionals | None:
-    posed = finished.model
-    if not _of_one_law(finished) or not isinstance(posed, IsingModel) or finished.moments is not None:
+def _conditionals(finished: Run, posed: EnergyModel, clamp: Clamp) -> Conditionals | None:
+    judged = isinstance(posed, IsingModel) or (isinstance(posed, DirectedModel) and posed.acyclic)
+    if not judged or not _of_one_law(finished) or finished.moments is not None:
         return None
+    assert isinstance(posed, IsingModel | DirectedModel)
     return check_conditionals(
         posed, finished.states, float(finished.schedule.beta), np.array(sorted(clamp), dtype=np.int64)
     )
 
 
-def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
-    posed, realised = finished.model, finished.realised
+def _errors(finished: Run, posed: EnergyModel, law: Law, clamp: Clamp) -> Errors | None:
+    realised = finished.realised
     if not _of_one_law(finished):
         return None
     if not within_reach(posed, realised, law):
@@ -265,7 +278,11 @@ def _errors(finished: Run, law: Law, clamp: Clamp) -> Errors | None:
     found = diagnose(finished)
     if found.worst_ess is None:
         return None
-    return three_errors(posed, realised, law, clamp, finished.states, found.worst_ess, found.converged)
+    try:
+        return three_errors(posed, realised, law, clamp, finished.states, found.worst_ess, found.converged)
+    except ReducibleError:
+        # The clock freezes in more than one state, as far as floating point tells: there is no one law to judge by.
+        return None
 
 
 def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None = None, **wanted: Any) -> Schedule:

@@ -302,8 +302,13 @@ class Substrate(ABC):
         """Why chains of the model cannot be steered here; None where they can."""
         if model.domain == "real":
             return "only chains of spins or categories can be tempered or steered; the sites of this model hold reals"
+        if isinstance(model, DirectedModel):
+            return "chains of a directed network have no energies to be tempered or steered by"
         if not self.capabilities.steers:
-            return f"chains on {self.name} cannot be tempered or steered; the ideal machine and clocked arrays can"
+            return (
+                "states and β of single chains cannot be changed during a run here, as tempering and steering need; "
+                "'ideal', the Gibbs arrays, 'fpga-all-to-all' and p-bit arrays with one clock can"
+            )
         return None
 
     def compile(
@@ -389,7 +394,7 @@ def _wiring_limits(model: IsingModel, topology: Topology, cells: NDArray[np.int6
         reasons.append(
             f"its couplings do not lie on the machine's wires ({topology.describe()}, sites numbered row by row)"
         )
-    if reasons and isinstance(topology, Grid):
+    if reasons and isinstance(topology, Grid) and len(topology.rules) > 1:
         reasons.append("wrap the machine in pbits.Embedded(...) or call it 'embedded:<name>'")
     return reasons
 

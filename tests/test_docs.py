@@ -83,6 +83,6 @@ def test_the_variability_of_the_explanation_runs(tmp_path):
 
 def test_the_p_bits_of_the_readme_run(tmp_path):
     block = next(block for block in blocks("README.md", "python") if "stationary_law" in block)
-    done = python(tmp_path, "import pbits\n" + block)
+    done = python(tmp_path, block)
     assert done.returncode == 0, done.stderr
     assert "Conditionals(slope=" in done.stdout

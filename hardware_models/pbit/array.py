@@ -53,11 +53,14 @@ class Array(Substrate):
         Further non-idealities, applied in order after those above; see `hardware_models.effects`.
     device : Characterisation, optional
         What `characterise` learned of the devices that p-bits are made of: spreads of slopes and input offsets become
-        effects, and of "discrete" and "poisson" the spread of rates and, unless `neuron_s` says otherwise, τ_N too.
+        effects of a fresh chip (drawn from `chip_seed`; a single device has no spread), and so do those of rates where
+        the update knows rates; of "poisson" τ_N is the fitted one, unless `neuron_s` says otherwise.
     neuron_s : Figure or float, optional
         τ_N of "poisson"; of "discrete" the clock is `phase_s`.
     phase_s, program_s, read_s : Figure or float, optional
         Device seconds of a clock phase, of a programming, of a read-out; None where not stated.
+    unchecked : sequence of str
+        Limits of the machine that are not checked here, for the record.
     prices : PriceTable, optional
     name : str
 
@@ -94,6 +97,7 @@ class Array(Substrate):
         phase_s: Figure | float | None = None,
         program_s: Figure | float | None = None,
         read_s: Figure | float | None = None,
+        unchecked: Sequence[str] = (),
         prices: PriceTable | None = None,
         name: str = "p-bit array",
         spec: MachineSpec | None = None,
@@ -113,8 +117,10 @@ class Array(Substrate):
             built_in += spreads_of(device)
             if self.discipline.update in AUTONOMOUS:
                 rate_sigma_d2d = rate_sigma_d2d or _sigma(device.log_rate_sigma_d2d)
-                neuron_s = device.tau_s.value if neuron_s is None else neuron_s
+                if self.discipline.update == "poisson" and neuron_s is None:
+                    neuron_s = device.tau_s.value
         self._effects = (*built_in, *effects)
+        self._check_times(phase_s, neuron_s)
         self._rate_sigma = _spread(rate_sigma_d2d, self.discipline)
         self._neuron_s = neuron_s
         one_at_a_time = self.discipline.update in ("sequential", "random", "chromatic")
@@ -127,7 +133,17 @@ class Array(Substrate):
             stores_beta=number is not None,
             steers=self.discipline.update not in AUTONOMOUS,
             rules=frozenset({"heat-bath", "metropolis"} if ideal and clockless else {"heat-bath"}),
+            unchecked=tuple(unchecked),
         )
+
+    def _check_times(self, phase_s: Figure | float | None, neuron_s: Figure | float | None) -> None:
+        clockless = self.discipline.update == "poisson"
+        for name, given, idle in (("phase_s", phase_s, clockless), ("neuron_s", neuron_s, not clockless)):
+            if idle and Figure.of(given).value is not None:
+                other = (
+                    "neuron_s, the mean time between updates of a p-bit" if clockless else "phase_s, a clock's period"
+                )
+                raise ValueError(f"{name} means nothing to update={self.discipline.update!r}; give {other}")
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         topology = self.capabilities.topology
@@ -159,6 +175,11 @@ class Array(Substrate):
 
 def spreads_of(device: Characterisation) -> list[Effect]:
     """How p-bits made of such devices differ: P = ½[1 + tanh a_i(βI_i + δ_i)], offsets inside slopes."""
+    if not np.isfinite(device.slope.value):
+        raise ValueError(
+            "the device was characterised without a slope: give `characterise` two or more drives, about the one where "
+            "P(+) is ½"
+        )
     found: list[Effect] = []
     if device.input_offset_sigma_d2d:
         found.append(OffsetMismatch(sigma_d2d=device.input_offset_sigma_d2d))
@@ -192,6 +213,7 @@ def rates_on_chip(sigma_d2d: float, placement: Placement) -> tuple[float, ...] |
 _KEYS = (
     "update", "q", "time_step", "synapse", "neuron_time", "synapse_time", *topologies.KEYS, "total_bits",
     "fraction_bits", "offset_sigma_d2d", "rate_sigma_d2d", "clock", "cycles_per_phase", "program_time", "read_time",
+    "unchecked",
 )  # fmt: skip
 
 
@@ -228,6 +250,7 @@ def from_spec(spec: MachineSpec) -> Array:
         phase_s=spec.figure("cycles_per_phase", "1") / spec.figure("clock", "Hz"),
         program_s=spec.figure("program_time", "s"),
         read_s=spec.figure("read_time", "s"),
+        unchecked=(spec.text("unchecked"),) if "unchecked" in spec.parameters else (),
         prices=spec.prices,
         name=spec.name,
         spec=spec,

@@ -47,7 +47,7 @@ class Estimate:
         return plain({"value": self.value, "low": self.low, "high": self.high})
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Characterisation:
     """What was learned of devices of one kind.
 
@@ -55,7 +55,7 @@ class Characterisation:
 
     A network of such p-bits is driven with x = βI/α₀ − ΔV₀, I_i = Σ_j J_ij s_j + h_i, where α₀ = `slope.value` and
     ΔV₀ = `offset.value`, so that the mean device is an ideal p-bit. Device i then has
-    P(+) = ½[1 + tanh a_i(βI_i + δ_i)] with a_i ~ N(1, `relative_slope_sigma_d2d`²) and
+    P(+) = ½[1 + tanh a_i(βI_i + δ_i)] with ln a_i ~ N(0, `relative_slope_sigma_d2d`²) and
     δ_i ~ N(0, `input_offset_sigma_d2d`²), and draws a new state at the rate 1/τ_i, ln τ_i ~ N(ln `tau_s.value`,
     `log_rate_sigma_d2d.value`²): a telegraph signal that relaxes with τ_c towards P(+) is a p-bit that draws one every
     τ_c on average.
@@ -107,6 +107,12 @@ class Characterisation:
     log_rate_sigma_d2d: Estimate | None
     misfit: float | None
     undecided: int
+
+    def __repr__(self) -> str:
+        return (
+            f"Characterisation(devices={self.devices}, drives={len(self.drives)}, slope={self.slope.value:.3g}, "
+            f"offset={self.offset.value:.3g}, tau_s={self.tau_s.value:.3g})"
+        )
 
     @property
     def relative_slope_sigma_d2d(self) -> float | None:

@@ -40,12 +40,24 @@ from pbits.models import EnergyModel, IsingModel
 from pbits.parameters import CatalogueError, Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import BulkObserver, Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import (
+    BulkObserver,
+    Capabilities,
+    Execution,
+    Law,
+    NotMappable,
+    Observer,
+    Placement,
+    Program,
+    Substrate,
+)
 from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Tally, initial_states
 from pbits.sweeps.engine import add_sums
 
 # Of more free p-bits the law of stale boundaries is not written down.
 MOST_SPINS = 5
+# Below that many exchanges in a run, chips have hardly heard of one another.
+FEW_EXCHANGES = 10
 WIRINGS = ("all", "ring", "line")
 # Handing work to a thread costs as much as some thousand updates.
 WORTH_A_THREAD = 20_000
@@ -278,6 +290,11 @@ class ChipsProgram(ClockedProgram):
             effects=machine.effects,
             stores_beta=machine.capabilities.stores_beta,
         )
+        if self._wandering:
+            kind = type(self._wandering[0][1]).__name__
+            raise ValueError(f"{kind} moves what is held during a run, which is emulated for one chip; leave it out")
+        if not isinstance(self.realised(float(schedule.beta)), IsingModel):
+            raise NotMappable(machine.name, ["p-bits of unequal slopes are emulated on one chip alone"])
         self.machine = machine
         self.schedule = schedule
         self.cut = machine.partition(model)
@@ -439,6 +456,11 @@ class ChipsProgram(ClockedProgram):
             "start_states_written": chains if started else 0,
             **self._realise(float(schedule.beta))[1],
         }
+        if self.round.link_bits and exchanges < FEW_EXCHANGES:
+            notes["harms"] = [
+                *notes.get("harms", []),
+                f"boundary spins were exchanged {exchanges} times in {tally.steps} sweeps, so chips ran nearly alone",
+            ]
         return Execution(
             counts={
                 "update": tally.updates,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Discipline:
     s : float
         Of "poisson" with a slow synapse: τ_S/τ_N > 0.
     rates : tuple of float, optional
-        Of "discrete" and "poisson": how fast each p-bit is, of mean 1; all alike when absent.
+        Of "discrete" and "poisson": how fast each p-bit is, in units of 1/τ_N; 1 when absent.
 
     Raises
     ------
@@ -60,6 +61,10 @@ class Discipline:
     def __post_init__(self) -> None:
         if self.update not in UPDATES:
             raise ValueError(f"update is {self.update!r}; it must be one of {', '.join(UPDATES)}")
+        for name in ("q", "time_step", "s"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, Real) or isinstance(value, bool)):
+                raise ValueError(f"{name} is {value!r}; it must be a number")
         given = {
             "q": self.q,
             "time_step": self.time_step,
@@ -81,6 +86,8 @@ class Discipline:
             raise ValueError(f"s is {self.s}; the ratio τ_S/τ_N must be at least 0 and finite")
         if self.synapse == "instant" and self.s:
             raise ValueError(f"s is {self.s} and the synapse instant; say synapse='delay' or synapse='rc'")
+        if self.synapse != "instant" and not self.s:
+            raise ValueError(f"the synapse is {self.synapse!r} and s = τ_S/τ_N is 0; give s > 0, or synapse='instant'")
 
     @property
     def samples_boltzmann(self) -> bool:

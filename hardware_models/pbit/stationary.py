@@ -28,8 +28,8 @@ class DisciplineLaw:
     correlation : (n, n) array
         ⟨s_i s_j⟩.
     error : float
-        Bound on the total variation between these probabilities and the true law: 0 where they are solved by linear
-        algebra.
+        What these probabilities may be off by, in total variation: 0 where they are solved by linear algebra, else an
+        estimate on the safe side.
     distance : float, optional
         Total variation to Boltzmann's law; None for a network that has none, whose couplings are directed.
     """
@@ -78,6 +78,9 @@ def stationary_law(
     >>> round(abs(float(law.correlation[0, 1])), 6), round(law.distance, 4)
     (0.0, 0.3808)
     """
+    known = ("q", "time_step", "synapse", "s", "rates")
+    if strange := sorted(options.keys() - set(known)):
+        raise ValueError(f"a discipline has no argument {strange[0]!r}; it has {', '.join(known)}")
     discipline = Discipline(update=update, **options)
     discipline.check(model)
     sites, values = clamped_sites(model, clamp)

@@ -52,11 +52,12 @@ class Design:
     updates: int
 
     def write(self, folder: str | Path) -> tuple[Path, Path]:
-        """Write everything to a folder, which must exist; returns the paths of the RTL and of the testbench.
+        """Write everything to a folder, made where it is missing; returns the paths of the RTL and of the testbench.
 
-        Run the testbench in that folder, where it finds its vectors:
-        ``iverilog -g2005 -o test NAME.v NAME_tb.v && vvp -n test``.
+        Run the testbench in that folder, where it finds its vectors; elsewhere it compares with nothing, and fails:
+        ``iverilog -g2005 -o test NAME.v NAME_tb.v && vvp -n test``. It prints PASS or FAIL and ends with 0 either way.
         """
+        Path(folder).mkdir(parents=True, exist_ok=True)
         files = {f"{self.name}.v": self.rtl, f"{self.name}_tb.v": self.testbench, **self.vectors}
         for name, text in files.items():
             (Path(folder) / name).write_text(text, "ascii")

@@ -115,7 +115,8 @@ def anneal_population(
     )
     betas = schedule.betas()[::sweeps]
     seed = fresh_seed() if seed is None else seed
-    states = float(sum(np.log(len(posed.values(site))) for site in range(posed.n)))
+    held = model.clamp() if isinstance(model, Problem) else {}
+    states = float(sum(np.log(len(posed.values(site))) for site in range(posed.n) if site not in held))
     resampling = _Resampling(
         betas, sweeps, population, states, Streams(seed=seed).generator(Stream.THERMAL, "population annealing")
     )

@@ -180,6 +180,8 @@ def simulated_quantum_annealing(
     if not (np.isfinite(gammas).all() and gammas.min() > 0):
         raise ValueError(f"Γ goes from {gamma_start} to {gamma_stop}; both must be positive and finite")
     models = [trotter_model(posed, replicas=replicas, beta=beta, gamma=float(gamma), weight=weight) for gamma in gammas]
+    clamp = model.clamp() if isinstance(model, Problem) else {}
+    held = {replica * posed.n + site: value for replica in range(replicas) for site, value in clamp.items()}
     substrate = machine if isinstance(machine, Substrate) else load(machine)
     every = sweeps // levels
     schedule = Schedule(n_samples=1, n_warmup=sweeps - 1, beta=beta, chains=chains)
@@ -187,7 +189,7 @@ def simulated_quantum_annealing(
         if reasons := substrate.limits(one, schedule):
             raise NotMappable(substrate.name, reasons)
     done = run(
-        models[0], substrate, schedule, seed=seed, chip_seed=chip_seed, initial=initial, layout=layout,
+        models[0], substrate, schedule, seed=seed, chip_seed=chip_seed, clamp=held, initial=initial, layout=layout,
         steer=_Field(models, every), progress=progress,
     )  # fmt: skip
     states = done.states[:, 0].reshape(chains, replicas, posed.n)

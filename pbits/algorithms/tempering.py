@@ -78,7 +78,7 @@ def temper(
     *,
     betas: ArrayLike,
     sweeps: int = 1000,
-    n_samples: int = 100,
+    n_samples: int | None = None,
     swap_every: int = 1,
     copies: int = 1,
     icm: bool | Clusters = False,
@@ -103,8 +103,9 @@ def temper(
         Rising. `adaptive_ladder` finds one.
     sweeps : int
         Of each replica.
-    n_samples : int
-        Draws kept of each replica, at equal distances over the second half of the sweeps.
+    n_samples : int, optional
+        Draws kept of each replica, at equal distances over the second half of the sweeps; by default 100, or as many as
+        there are sweeps.
     swap_every : int
         Sweeps between rounds.
     copies : int
@@ -147,7 +148,8 @@ def temper(
     posed = model.to_model() if isinstance(model, Problem) else model
     ladder = _ladder(betas)
     replicas, every = _whole("copies", copies), _whole("swap_every", swap_every)
-    length, draws = _whole("sweeps", sweeps), _whole("n_samples", n_samples)
+    length = _whole("sweeps", sweeps)
+    draws = min(100, length) if n_samples is None else _whole("n_samples", n_samples)
     if draws > length:
         raise ValueError(f"n_samples is {draws} and sweeps is {length}; a replica has at most one draw a sweep")
     if icm not in (False, True, *CLUSTERS):

@@ -48,6 +48,8 @@ _known: WeakKeyDictionary[EnergyModel, list[NDArray[np.int64]]] = WeakKeyDiction
 
 
 def _colour(model: EnergyModel) -> list[NDArray[np.int64]]:
+    if isinstance(model, DirectedModel) and model.acyclic:
+        return _generations(model)
     from pbits.kernels import graph  # here, since it loads the compiler
 
     indptr, indices = interaction_graph(model)
@@ -60,6 +62,16 @@ def _colour(model: EnergyModel) -> list[NDArray[np.int64]]:
     read_only(sites)
     classes = [sites[begin:end] for begin, end in itertools.pairwise(ends.tolist())]
     return sorted(classes, key=lambda members: (-len(members), int(members[0])))
+
+
+def _generations(model: DirectedModel) -> list[NDArray[np.int64]]:
+    """Sites by the longest way from one without parents: parents move first, and none of a generation sees another."""
+    generation = np.zeros(model.n, dtype=np.int64)
+    for site in model.order.tolist():
+        parents = model.csr.indices[model.csr.indptr[site] : model.csr.indptr[site + 1]]
+        if len(parents):
+            generation[site] = generation[parents].max() + 1
+    return [read_only(np.flatnonzero(generation == k)) for k in range(int(generation.max()) + 1)]
 
 
 def interaction_graph(model: EnergyModel) -> tuple[NDArray, NDArray]:

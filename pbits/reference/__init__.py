@@ -1,6 +1,7 @@
 """The slow truth: exact laws by enumeration and linear algebra, in plain NumPy."""
 
 from pbits.reference.chains import (
+    ReducibleError,
     conditionals,
     exact_tau_int,
     relaxation,
@@ -14,6 +15,7 @@ from pbits.reference.exact import MAX_STATES, ExactLaw, exact, total_variation, 
 __all__ = [
     "MAX_STATES",
     "ExactLaw",
+    "ReducibleError",
     "StationaryLaw",
     "conditionals",
     "exact",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from pbits.models import DirectedModel, EnergyModel
 from pbits.models.base import finite_number
@@ -36,18 +36,23 @@ def conditionals(model: EnergyModel, beta: float = 1.0) -> NDArray[np.float64]:
     ValueError
         For a model that does not hold spins, or more than 10 of them.
     """
+    return expit(_log_odds(model, beta))
+
+
+def _log_odds(model: EnergyModel, beta: float) -> NDArray[np.float64]:
+    """log P(s_i = +1)/P(s_i = −1) for every state; shape (2ⁿ, n)."""
     if model.domain != "spin":
         raise ValueError(f"a {type(model).__name__} does not hold spins; transition matrices need spins")
     states = _states(model.n)
     beta = finite_number(beta, "beta")
     if isinstance(model, DirectedModel):
-        return expit(2 * beta * model.inputs(states))
-    up = np.empty(states.shape)
+        return 2 * beta * model.inputs(states)
+    odds = np.empty(states.shape)
     for site in range(model.n):
         low, high = states.copy(), states.copy()
         low[:, site], high[:, site] = -1, 1
-        up[:, site] = expit(beta * (model.energy(low) - model.energy(high)))
-    return up
+        odds[:, site] = beta * (model.energy(low) - model.energy(high))
+    return odds
 
 
 def transition(
@@ -76,9 +81,11 @@ def transition(
     """
     if order is None and rule == "sequential" and isinstance(model, DirectedModel):
         order = model.order.tolist()
+    odds = _log_odds(model, beta)
     return transition_of(
-        conditionals(model, beta),
+        expit(odds),
         rule,
+        down=expit(-odds),
         order=order,
         phases=phases,
         persistence=persistence,
@@ -91,6 +98,7 @@ def transition_of(
     up: ArrayLike,
     rule: Rule,
     *,
+    down: ArrayLike | None = None,
     order: Sequence[int] | None = None,
     phases: Sequence[Sequence[int]] | None = None,
     persistence: float = 0.0,
@@ -112,6 +120,8 @@ def transition_of(
         * ``synchronous``: one phase with all sites;
         * ``discrete``: all sites at once; each flips with probability 1 − exp(−ν_i Δt e^(−βs_i I_i)), where
           e^(−βs_i I_i) = √(P(−s_i)/P(s_i)).
+    down : (2ⁿ, n) array, optional
+        1 − up, where up is so near to 1 that a difference would not tell.
     order : permutation of the sites, optional
         For ``sequential``; 0 … n−1 when absent.
     phases : groups of sites
@@ -148,18 +158,22 @@ def transition_of(
     speeds = np.ones(n) if rates is None else np.asarray(rates, dtype=np.float64)
     if speeds.shape != (n,) or not ((speeds > 0) & np.isfinite(speeds)).all():
         raise ValueError(f"rates are {rates!r}; expected {n} positive numbers")
-    lazy = (1 - persistence) * up + persistence * (states > 0)
+    down = 1 - up if down is None else np.asarray(down, dtype=np.float64)
+    lazy = (
+        (1 - persistence) * up + persistence * (states > 0),
+        (1 - persistence) * down + persistence * (states < 0),
+    )
     singles = [[site] for site in range(n)]
     if rule == "random":
-        return np.average([_phase(lazy, group) for group in singles], axis=0, weights=speeds)
+        return np.average([_phase(*lazy, group) for group in singles], axis=0, weights=speeds)
     if rule == "discrete":
         assert time_step is not None
         if not (time_step > 0 and np.isfinite(time_step)):
             raise ValueError(f"time_step is {time_step}; it must be positive and finite")
-        with np.errstate(over="ignore"):
-            away = np.exp(-states * logit(up) / 2)
-        flip = -np.expm1(-time_step * speeds * away)
-        return _phase(np.where(states > 0, 1 - flip, flip), list(range(n)))
+        with np.errstate(over="ignore", divide="ignore"):
+            hazard = time_step * speeds * np.sqrt(np.where(states > 0, down / up, up / down))
+        flip, stay = -np.expm1(-hazard), np.exp(-hazard)
+        return _phase(np.where(states > 0, stay, flip), np.where(states > 0, flip, stay), list(range(n)))
     if rule == "synchronous":
         groups = [list(range(n))]
     elif rule == "sequential":
@@ -177,8 +191,12 @@ def transition_of(
         )
     matrix = np.eye(len(states))
     for group in groups:
-        matrix = matrix @ _phase(lazy, group)
+        matrix = matrix @ _phase(*lazy, group)
     return matrix
+
+
+class ReducibleError(ValueError):
+    """A chain that has several stationary laws, or whose steps are too rare for floating point."""
 
 
 def stationary(T: ArrayLike) -> NDArray[np.float64]:
@@ -199,7 +217,7 @@ def stationary(T: ArrayLike) -> NDArray[np.float64]:
     before, after = (label[end] for end in np.nonzero(T))
     closed = np.setdiff1d(np.arange(count), before[before != after])
     if len(closed) > 1:
-        raise ValueError(
+        raise ReducibleError(
             f"the chain is reducible: it has {len(closed)} sets of states that it never leaves, and a "
             "stationary law for each. If probabilities underflow to 0, lower beta"
         )
@@ -265,19 +283,20 @@ def exact_tau_int(T: ArrayLike, pi: ArrayLike, f: ArrayLike) -> float:
 
 def _states(n: int) -> NDArray[np.int8]:
     if not 1 <= n <= MAX_SPINS:
-        raise ValueError(f"{n} spins need a matrix with 2^{2 * n} entries; chains take up to {MAX_SPINS} spins")
+        raise ValueError(
+            f"{n} spins need a matrix with 2^{2 * n} entries; laws of clocks are solved for up to {MAX_SPINS} spins"
+        )
     rows = np.arange(1 << n)[:, None]
     return (2 * (rows >> np.arange(n)[::-1] & 1) - 1).astype(np.int8)
 
 
-def _phase(up: NDArray[np.float64], group: Sequence[int]) -> NDArray[np.float64]:
+def _phase(up: NDArray[np.float64], down: NDArray[np.float64], group: Sequence[int]) -> NDArray[np.float64]:
     """All sites of the group are drawn from the state before; the others stay."""
     after = _states(up.shape[1]) > 0
     matrix = np.ones((len(up), len(up)))
     for site in range(up.shape[1]):
         if site in group:
-            p = up[:, site, None]
-            matrix *= np.where(after[:, site], p, 1 - p)
+            matrix *= np.where(after[:, site], up[:, site, None], down[:, site, None])
         else:
             matrix *= after[:, site, None] == after[:, site]
     return matrix

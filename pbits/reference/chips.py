@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from pbits.models import IsingModel
 from pbits.reference.chains import stationary, transition_of
@@ -106,9 +107,10 @@ def law(
     assert listed is not None
     moves = np.empty((colours, m, m, m))  # colour, what is seen, before, after
     for z, seen in enumerate(listed):
-        up = 1 / (1 + np.exp(-2 * beta * (listed @ within + between @ seen + model.h)))
+        odds = 2 * beta * (listed @ within + between @ seen + model.h)
+        up, down = expit(odds), expit(-odds)
         for colour, phase in enumerate(phases):
-            moves[colour, z] = transition_of(up, "phases", phases=[list(phase)]) if len(phase) else np.eye(m)
+            moves[colour, z] = transition_of(up, "phases", down=down, phases=[list(phase)]) if len(phase) else np.eye(m)
 
     def later(edge: int, count: int) -> NDArray[np.float64]:
         """Q_z of the `count` edges after one."""

@@ -27,8 +27,8 @@ class StationaryLaw:
     probabilities : (2ⁿ,) array
         In the order of `pbits.exact`: first site most significant, −1 before +1.
     error : float
-        Bound on the total variation between this and the true law: 0 where it is solved by linear algebra, an
-        estimate of what is left of the discretisation where it is not.
+        What this may be off by, in total variation: 0 where it is solved by linear algebra, else an estimate on the
+        safe side of what the discretisation leaves.
     """
 
     probabilities: NDArray[np.float64]

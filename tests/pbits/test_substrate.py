@@ -42,7 +42,6 @@ def test_every_reason_at_once_each_with_what_would_fit():
     assert found == (
         "the model has 17 sites and the machine 16",
         "a site has 16 neighbours and the machine wires 4",
-        "wrap the machine in pbits.Embedded(...) or call it 'embedded:<name>'",
         "β|J| reaches 15 and the machine holds at most 2; β ≤ 0.4 would fit",
     )
     assert grid.limits(star, pbits.Schedule(beta=3.0)) == list(found)

@@ -219,7 +219,7 @@ def test_what_cannot_be_built_is_refused(options, words):
 
 
 def test_ladders_are_refused():
-    with pytest.raises(NotMappable, match="cannot be tempered"):
+    with pytest.raises(NotMappable, match="as tempering and steering need"):
         BitTrue().compile(RING, replace(SCHEDULE, ladder=(0.5, 0.7, 1.0)))
 
 

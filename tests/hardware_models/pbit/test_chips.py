@@ -7,6 +7,7 @@ import pytest
 import simpy
 
 import pbits
+from hardware_models.effects import OffsetNoise, SlopeMismatch, TemperatureDrift
 from hardware_models.pbit import Array
 from hardware_models.pbit.chips import Chips, from_spec
 from hardware_models.timeline import exchange
@@ -15,6 +16,9 @@ from pbits.mapping import FixedPoint
 from pbits.parameters import CatalogueError, read_machine
 from pbits.streams import Streams
 from pbits.substrate import NotMappable
+
+# Short runs hold few exchanges, and are warned of.
+pytestmark = pytest.mark.filterwarnings("ignore::pbits.harm.HarmWarning")
 
 SAMPLING = pbits.Schedule(n_samples=6, n_warmup=3, steps_per_sample=2, chains=5, beta=0.6)
 
@@ -343,3 +347,22 @@ def test_the_law_of_stale_boundaries_is_judged():
     assert program(machine, ring).law(1.0).kind == "stationary"
     assert run.errors.clock > 0.02
     assert run.errors.sampling < run.errors.allowed < run.errors.clock
+
+
+def test_chips_that_hardly_exchange_are_warned_of():
+    machine = chips(link_bits=1, link_clock_hz=1e4)
+    with pytest.warns(pbits.HarmWarning, match="exchanged 1 times in 20 sweeps"):
+        pbits.run(GLASS, machine, pbits.Schedule(n_samples=20, n_warmup=0, chains=1), seed=1)
+
+
+@pytest.mark.parametrize(
+    "effect", [TemperatureDrift(drift_k_per_step=1.0), OffsetNoise(sigma=0.1, low=0.001, high=0.1)]
+)
+def test_what_moves_during_a_run_is_refused(effect):
+    with pytest.raises(ValueError, match="emulated for one chip"):
+        program(chips(effects=[effect]))
+
+
+def test_unequal_slopes_are_refused():
+    with pytest.raises(NotMappable, match="unequal slopes"):
+        program(chips(effects=[SlopeMismatch(sigma_d2d=0.1)]))

@@ -127,3 +127,10 @@ def test_what_does_not_fit_is_refused():
         simulated_quantum_annealing(pbits.PolynomialModel(3, {(0, 1, 2): 1.0}), beta=1.0)
     with pytest.raises(pbits.NotMappable, match="has 48 sites"):
         simulated_quantum_annealing(CLASSICAL, pbit.Array(topology=Complete(40)), beta=1.0)
+
+
+def test_clamps_of_a_problem_hold_in_every_replica():
+    circuit = pbits.problems.Circuit()
+    circuit.add(pbits.problems.gates.AND, a="a", b="b", out="c")
+    found = simulated_quantum_annealing(circuit.problem(clamp={"c": 1}), beta=4.0, replicas=4, sweeps=100, seed=2)
+    assert (found.best_state == 1).all()

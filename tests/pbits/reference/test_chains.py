@@ -212,3 +212,18 @@ def test_matrices_that_are_no_chains_are_refused():
         exact_tau_int(T, [0.5, 0.5], [0, 1])
     with pytest.raises(ValueError, match="one per state"):
         exact_tau_int(T, stationary(T), [0, 1, 2])
+
+
+@pytest.mark.parametrize("rule", ["sequential", "random", "synchronous"])
+def test_laws_are_right_far_in_the_cold(rule):
+    """At βI = 40 a probability of 1 − 10⁻³⁵ is 1 in floating point; its complement must not be 0."""
+    pair = IsingModel([[0, 1.0], [1.0, 0]])
+    law = stationary(transition(pair, rule, 40.0))
+    expected = [0.25] * 4 if rule == "synchronous" else [0.5, 0, 0, 0.5]
+    np.testing.assert_allclose(law, expected, atol=1e-12)
+
+
+def test_the_discrete_rule_is_symmetric_in_the_cold():
+    pair = IsingModel([[0, 1.0], [1.0, 0]])
+    law = stationary(transition(pair, "discrete", 10.0, time_step=0.1))
+    np.testing.assert_allclose(law, law[::-1], atol=1e-12)
