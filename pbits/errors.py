@@ -33,6 +33,9 @@ MARGIN, SIGMAS = 1.5, 5.0
 class Errors:
     """Distances between laws over the posed sites.
 
+    A directed network has no Boltzmann law. In its place stands its own: the product of its conditionals where it has
+    no cycles, else that of one update at a time, at random.
+
     Attributes
     ----------
     measure : str

@@ -97,6 +97,8 @@ def adaptive_ladder(
     for name, value in (("beta_start", beta_start), ("alpha", alpha), ("least_spread", floor)):
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name} is {value}; it must be positive and finite")
+    if beta_stop is not None and not beta_stop >= beta_start:
+        raise ValueError(f"beta_stop is {beta_stop} and beta_start {beta_start}; a ladder rises")
     seeds = np.random.SeedSequence(fresh_seed() if seed is None else seed).generate_state(max_levels).tolist()
     draws = min(n_samples, sweeps)
     spacing = max(1, sweeps // 2 // draws)

@@ -241,6 +241,17 @@ def _terms(model: IsingModel) -> bitplanes.Terms:
     return bitplanes.Terms(float(model.offset - (counts * costs).sum()), 2 * costs, ends, filled)
 
 
+_TERMS: WeakKeyDictionary[IsingModel, bitplanes.Terms] = WeakKeyDictionary()
+
+
+def _terms_of(model: IsingModel) -> bitplanes.Terms:
+    """The terms of a model, made once for all blocks and runs."""
+    with _PREPARING:
+        if model not in _TERMS:
+            _TERMS[model] = _terms(model)
+        return _TERMS[model]
+
+
 class BitsEngine(Engine):
     """512 chains, one to a bit."""
 
@@ -269,7 +280,10 @@ class BitsEngine(Engine):
             reasons.append("its cells know no persistence")
         if not scan.independent:
             reasons.append("it sweeps site by site, but coupled sites are to move together")
-        return reasons + _reasons(_rows(model, scan), scan)
+        prepared = _PREPARED.get(model)
+        # What was prepared was not refused.
+        known = prepared is not None and prepared[0] is scan
+        return reasons if known else reasons + _reasons(_rows(model, scan), scan)
 
     @classmethod
     def describe(cls, options: Options) -> str:
@@ -300,7 +314,7 @@ class BitsEngine(Engine):
         if not isinstance(model, IsingModel):
             return super().sweep(betas, step0, every, record)
         if model is not self._posed:
-            self._posed, self._posed_terms = model, _terms(model)
+            self._posed, self._posed_terms = model, _terms_of(model)
         looks, n = len(betas) // every, model.n
         energies = _contiguous(record.energies)
         draws = np.zeros((self._chains, 0, n), dtype=np.int8) if record.draws is None else _contiguous(record.draws)
