@@ -83,7 +83,7 @@ class Chips(Substrate):
     method : {"auto", "metis", "bands"}
         How a model is cut; see `pbits.mapping.partition`. Part k lies on chip k.
     p_bits_per_chip : int, optional
-        Unlimited when absent.
+        A model lies on no more chips than it needs; without a number, on all of them.
     number : FixedPoint, optional
         How βJ and βh are stored; exact when absent.
     effects : sequence of Effect
@@ -161,9 +161,16 @@ class Chips(Substrate):
     def partition(self, model: IsingModel) -> Partition:
         """Which p-bits of a model lie on which chip."""
         if model not in self._partitions:
-            # A model of fewer p-bits than there are chips leaves the last chips empty.
-            self._partitions[model] = partition(model, min(self.chips, model.n), self.method)
+            self._partitions[model] = self._cut(model)
         return self._partitions[model]
+
+    def _cut(self, model: IsingModel) -> Partition:
+        """On no more chips than the model needs, the first ones; on all of them where any holds any number."""
+        most, room = min(self.chips, model.n), self.p_bits_per_chip
+        for parts in range(most if room is None else min(most, -(-model.n // room)), most):
+            if (cut := partition(model, parts, self.method)).sizes.max() <= (room or model.n):
+                return cut
+        return partition(model, most, self.method)
 
     def limits(
         self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None

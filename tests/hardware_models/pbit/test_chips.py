@@ -366,3 +366,9 @@ def test_what_moves_during_a_run_is_refused(effect):
 def test_unequal_slopes_are_refused():
     with pytest.raises(NotMappable, match="unequal slopes"):
         program(chips(effects=[SlopeMismatch(sigma_d2d=0.1)]))
+
+
+def test_a_model_lies_on_no_more_chips_than_it_needs():
+    assert program(chips(p_bits_per_chip=64)).cut.sizes.tolist() == [64]
+    assert len(program(chips(p_bits_per_chip=40)).cut.sizes) == 2
+    assert len(program(chips()).cut.sizes) == 4
