@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hardware_models
 
 ROOT = Path(__file__).parents[1]
@@ -45,23 +47,15 @@ def test_the_script_of_the_readme_runs(tmp_path):
     assert (tmp_path / "report.html").exists()
 
 
-def test_the_magnets_of_the_explanation_run(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/explanation/magnets.md", "python")))
-    assert done.returncode == 0, done.stderr
+PAGES = (
+    "explanation/bit_true", "explanation/clocks", "explanation/magnets", "explanation/many_chips",
+    "explanation/variability", "how-to/temper",
+)  # fmt: skip
 
 
-def test_the_clocks_of_the_explanation_run(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/explanation/clocks.md", "python")))
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_bit_true_p_bits_of_the_explanation_run(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/explanation/bit_true.md", "python")))
-    assert done.returncode == 0, done.stderr
-
-
-def test_tempering_runs(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/how-to/temper.md", "python")))
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_of_a_page_runs(page, tmp_path):
+    done = python(tmp_path, "\n".join(blocks(f"docs/{page}.md", "python")))
     assert done.returncode == 0, done.stderr
 
 
@@ -69,16 +63,6 @@ def test_the_blocks_on_invertible_logic_run(tmp_path):
     for code in blocks("docs/how-to/invertible_logic.md", "python"):
         done = python(tmp_path, code)
         assert done.returncode == 0, done.stderr
-
-
-def test_the_chips_of_the_explanation_run(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/explanation/many_chips.md", "python")))
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_variability_of_the_explanation_runs(tmp_path):
-    done = python(tmp_path, "\n".join(blocks("docs/explanation/variability.md", "python")))
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_p_bits_of_the_readme_run(tmp_path):
