@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware_models.effects import Effect, Wandering
+from hardware_models.effects import Effect, ReadoutFlips, Wandering
 from hardware_models.timeline import Work, play
 from hardware_models.traffic import traffic
 from pbits.mapping import colour_classes
@@ -137,6 +137,11 @@ class ClockedProgram(Program):
         self._timing = timing
         self._effects = effects
         self._wandering = [(e.every, e) for e in effects if isinstance(e, Wandering) and e.every is not None]
+        self._flips = [e for e in effects if isinstance(e, ReadoutFlips) and e.rate]
+        if len(self._flips) > 1:
+            raise ValueError(
+                "there are two ReadoutFlips among the effects; spins are read once: give one, of both rates"
+            )
         self._stores_beta = stores_beta
         self._copies = copies
         self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
@@ -181,6 +186,15 @@ class ClockedProgram(Program):
             alike=all(effect.alike for _, effect in self._wandering),
         )
 
+    @property
+    def _misread(self) -> float:
+        """Chance that a spin is read wrong."""
+        return 0.0 if not self._flips else self._flips[0].rate
+
+    def _reading(self, observe: Observer, streams: Streams) -> Observer:
+        """The observer of what is read."""
+        return observe if not self._flips else self._flips[0].reading(observe, streams, list(self._placement.clamp))
+
     def realised(self, beta: float) -> EnergyModel:
         return self._realise(beta)[0]
 
@@ -196,6 +210,7 @@ class ClockedProgram(Program):
             beta=beta,
             rule={} if boltzmann else self._rule(),
             clamp=self._placement.clamp,
+            misread=self._misread,
         )
 
     def _rule(self) -> dict[str, Any]:
@@ -214,7 +229,8 @@ class ClockedProgram(Program):
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         tally = heat_bath(
-            self.realised, self._scan, schedule, streams, initial, observe, self._placement.clamp,
+            self.realised, self._scan, schedule, streams, initial, self._reading(observe, streams),
+            self._placement.clamp,
             reprogram=lambda model: lambda beta: self._made_of(model, beta)[0], wander=self._wander(streams),
         )  # fmt: skip
         clamped = list(self._placement.clamp)
@@ -245,8 +261,8 @@ class ClockedProgram(Program):
             "weight_read": tally.steps * chains * int(np.delete(weights_per_update(self._model), clamped).sum()),
             "toggle": tally.toggles,
             "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE * (2 if self._scan.ends is None else 1),
-            "read": moved.read_frames * n * chains,
-            "write": n * (moved.copies_programmed + moved.states_written),
+            "read": moved.read_frames * (n - self._placement.biases) * chains,
+            "write": n * (moved.copies_programmed + moved.states_written) + self._placement.by_chain * chains,
         }
         notes: dict[str, Any] = {
             "update": self._update,

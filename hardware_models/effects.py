@@ -15,10 +15,12 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from pbits.kernels.philox import uniforms
 from pbits.mapping import FixedPoint, Rounding
 from pbits.mapping.compensation import with_fields, with_gains
 from pbits.models import DirectedModel, IsingModel
 from pbits.streams import Stream, Streams
+from pbits.substrate import Observer
 
 Network = IsingModel | DirectedModel
 Cells = NDArray[np.int64]
@@ -225,10 +227,107 @@ class SlopeMismatch:
             alphas *= _known(self.alphas, "alphas", cells)
         held = with_gains(model, alphas)
         spread = float(np.std(np.log(alphas)))
-        harms = []
-        if isinstance(model, IsingModel) and isinstance(held, DirectedModel) and held.csr.nnz:
-            harms = [f"slopes differ by {spread:.2g} (rms), so that couplings are no longer mutual"]
-        return held, {"slopes": {"log_spread": spread}, "harms": harms}
+        return held, {"slopes": {"log_spread": spread}, "harms": _no_longer_mutual(model, held, spread)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakMismatch:
+    """A leak from each bias node to ground: γ' = γ/(1 + λ_i), λ_i = G_leak/G_Σ, so a cell hears less and leans to −1.
+
+    A cell of a Gibbs array draws P(s_i = +1) = σ(θ), θ = 2βI_i = V_b/V_s − φ with V_b = γV_dd and φ = V_dd/2V_s. So
+    θ' = (θ − λ_i V_dd/2V_s)/(1 + λ_i): slope and offset err together, in units of βI
+
+        βI'_i = (βI_i − λ_i swing/4)/(1 + λ_i)
+
+    Cells with unequal leaks hear each other unequally, as with `SlopeMismatch`.
+
+    Parameters
+    ----------
+    swing : float
+        V_dd/V_s, see `hardware_models.gibbs.cell.Cell.swing`.
+    median : float
+        Of the leaks that are drawn for each chip, λ = median · exp(sigma_d2d · N(0, 1)).
+    sigma_d2d : float
+        Spread of ln λ.
+    leaks : sequence of float, optional
+        Known λ of the machine's cells, at least 0, to which the drawn ones are added.
+
+    Raises
+    ------
+    ValueError
+        For a swing that is not positive, a leak or spread below 0; at β = 0, as of an `OffsetMismatch`.
+    """
+
+    swing: float
+    median: float = 0.0
+    sigma_d2d: float = 0.0
+    leaks: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        _check_swing(self.swing)
+        _check_spread("sigma_d2d", self.sigma_d2d)
+        if not (np.isfinite(self.median) and self.median >= 0):
+            raise ValueError(f"median is {self.median}; a leak is a share of G_Σ, finite and at least 0")
+        _keep_row(self, "leaks")
+        if self.leaks is not None and min(self.leaks) < 0:
+            raise ValueError(f"a leak is {min(self.leaks)}; it must be at least 0")
+
+    def realise(self, model: Network, beta: float, cells: Cells, streams: Streams) -> Made:
+        leaks = self.median * np.exp(self.sigma_d2d * _normal(streams, "LeakMismatch", cells))
+        if self.leaks is not None:
+            leaks += _known(self.leaks, "leaks", cells)
+        held, harms = _sagged(model, beta, leaks / (1 + leaks), self.swing)
+        return held, {"leaks": {"mean": float(leaks.mean()), "largest": float(leaks.max())}, "harms": harms}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupplyDroop:
+    """The supply of a cell falls by a share δ_i, as resistive supply rails have it: V_dd' = (1 − δ_i)V_dd.
+
+    In the terms of `LeakMismatch`, where the reference φ of the sigmoid stays, θ' = (1 − δ_i)θ − δ_i V_dd/2V_s and
+
+        βI'_i = (1 − δ_i)βI_i − δ_i swing/4
+
+    Where the reference tracks the supply only the slope is lost, βI'_i = (1 − δ_i)βI_i.
+
+    Parameters
+    ----------
+    swing : float
+        V_dd/V_s of the supply as it should be.
+    share : float
+        δ of all cells.
+    shares : sequence of float, optional
+        Further δ of the machine's cells, added to `share`.
+    tracks : bool
+        Whether φ follows the supply.
+
+    Raises
+    ------
+    ValueError
+        For a swing that is not positive, a δ outside [0, 1); at β = 0 unless the reference tracks.
+    """
+
+    swing: float
+    share: float = 0.0
+    shares: Sequence[float] | None = None
+    tracks: bool = False
+
+    def __post_init__(self) -> None:
+        _check_swing(self.swing)
+        _keep_row(self, "shares")
+        row = [0.0] if self.shares is None else self.shares
+        if not (self.share >= 0 and min(row) >= 0 and self.share + max(row) < 1):
+            raise ValueError(
+                f"supplies droop by {self.share + min(row):g} to {self.share + max(row):g}; a share lies from 0 to "
+                "below 1, also where two are added"
+            )
+
+    def realise(self, model: Network, beta: float, cells: Cells, streams: Streams) -> Made:
+        shares = np.full(len(cells), self.share)
+        if self.shares is not None:
+            shares += _known(self.shares, "shares", cells)
+        held, harms = _sagged(model, beta, shares, 0.0 if self.tracks else self.swing)
+        return held, {"droop": {"mean": float(shares.mean()), "largest": float(shares.max())}, "harms": harms}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -428,6 +527,65 @@ class _Offsets:
         return _offset(model, beta, self._amplitude * parts.sum(axis=0))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadoutFlips:
+    """Each spin is read wrong with a chance of its own at every read-out; the machine goes on from the true one.
+
+    The law of what is read is that of the machine, each spin sent through a binary symmetric channel: a mean is read
+    as (1 − 2ε)⟨s_i⟩, a correlation as (1 − 2ε)²⟨s_i s_j⟩. What is clamped is known and is not read.
+
+    Parameters
+    ----------
+    rate : float
+        ε, from 0 to below ½.
+
+    Raises
+    ------
+    ValueError
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 0.5:
+            raise ValueError(f"rate is {self.rate}; a spin is read wrong with a chance from 0 to below one half")
+
+    def realise(self, model: Network, beta: float, cells: Cells, streams: Streams) -> Made:
+        return model, {"misread": self.rate}
+
+    def reading(self, observe: Observer, streams: Streams, clamped: Sequence[int]) -> Observer:
+        """The observer that is handed what is read."""
+        return _Reading(observe, self.rate, streams.key(Stream.READOUT), list(clamped))
+
+
+def misreads(effects: Sequence[Effect]) -> bool:
+    """Whether spins are read wrong."""
+    return any(isinstance(effect, ReadoutFlips) and effect.rate for effect in effects)
+
+
+class _Reading:
+    """Hands misread states on. The machines that sweep look for what it carries beside, as in any observer."""
+
+    def __init__(self, observe: Observer, rate: float, key: tuple[np.uint32, np.uint32], clamped: list[int]):
+        self._observe = observe
+        self._rate = rate
+        self._key = key
+        self._clamped = clamped
+        self.layout = getattr(observe, "layout", "auto")
+        self.threshold_bits = getattr(observe, "threshold_bits", None)
+
+    def laid_out(self, layout: dict[str, Any]) -> None:
+        if hasattr(self._observe, "laid_out"):
+            self._observe.laid_out(layout)  # pyright: ignore[reportFunctionMemberAccess]
+
+    def __call__(self, step: int, states: NDArray) -> bool:
+        u = np.empty(states.T.shape)
+        uniforms(u, *self._key, 0, step, 0)
+        wrong = self._rate > u.T
+        wrong[:, self._clamped] = False
+        return self._observe(step, np.where(wrong, -states, states))
+
+
 def _stored(
     model: Network, beta: float, convert: Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], Rounding]]
 ) -> tuple[Network, Rounding | None, list[str]]:
@@ -449,6 +607,20 @@ def _stored(
         if count
     ]
     return held, of_couplings + of_fields, harms
+
+
+def _sagged(model: Network, beta: float, shares: NDArray[np.float64], swing: float) -> tuple[Network, list[str]]:
+    """Each bias voltage lower by a share δ: βI' = (1 − δ)βI − δ swing/4; and what that harmed."""
+    if swing:
+        model = _offset(model, beta, -shares / (1 - shares) * swing / 4)
+    held = with_gains(model, 1 - shares)
+    return held, _no_longer_mutual(model, held, float(np.std(np.log1p(-shares))))
+
+
+def _no_longer_mutual(model: Network, held: Network, log_spread: float) -> list[str]:
+    if isinstance(model, IsingModel) and isinstance(held, DirectedModel) and held.csr.nnz:
+        return [f"slopes differ by {log_spread:.2g} (rms), so that couplings are no longer mutual"]
+    return []
 
 
 def _scaled(model: Network, factor: float) -> Network:
@@ -489,6 +661,11 @@ def _keep_row(effect: Any, name: str) -> None:
     if row.ndim != 1 or not row.size or not np.isfinite(row).all():
         raise ValueError(f"{name} must be a row of finite numbers, one for each cell of the machine")
     object.__setattr__(effect, name, tuple(row.tolist()))
+
+
+def _check_swing(value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"swing is {value}; V_dd/V_s must be positive and finite")
 
 
 def _check_spread(name: str, value: float) -> None:

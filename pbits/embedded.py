@@ -131,6 +131,7 @@ class _EmbeddedProgram(Program):
             rule=inner.rule,
             clamp=inner.clamp,
             readout=lambda states: self._embedding.vote(states)[0],
+            misread=inner.misread,
             note="; ".join(filter(None, ("majority read-out of chains", inner.note))),
         )
 

@@ -102,9 +102,19 @@ def _known(law: Law, n: int) -> tuple[NDArray[np.float64], float]:
         probabilities, error = found.probabilities, found.error
     else:
         probabilities = exact(law.model, law.beta, law.clamp).probabilities
+    if law.misread:
+        probabilities = _misread(probabilities, law.misread)
     if law.readout is not None:
         states = law.readout(states)
     return np.asarray(np.bincount(_code(states), weights=probabilities, minlength=2**n), dtype=np.float64), error
+
+
+def _misread(probabilities: NDArray[np.float64], chance: float) -> NDArray[np.float64]:
+    """The law (2ᵏ,) of what is read, where each of k spins is read wrong with a chance of its own."""
+    table = probabilities.reshape((2,) * (len(probabilities).bit_length() - 1))
+    for axis in range(table.ndim):
+        table = (1 - chance) * table + chance * np.flip(table, axis)
+    return table.ravel()
 
 
 def tv_spread(p: NDArray[np.float64], draws: float) -> float:

@@ -25,7 +25,7 @@ from pbits.harm import warn_of_harm
 from pbits.kernels.blocks import threads
 from pbits.kernels.jit import vector_bits
 from pbits.models import Clamp, DirectedModel, EnergyModel, IsingModel
-from pbits.models.base import clamped_sites, read_only
+from pbits.models.base import clamped_sites, held_sites, read_only
 from pbits.parameters import Figure
 from pbits.plain import plain
 from pbits.problems.base import Problem
@@ -60,6 +60,7 @@ def run(
     threshold_bits: int | None = None,
     steer: Policy | None = None,
     against: IsingModel | None = None,
+    judge: bool = True,
     progress: Progress = False,
 ) -> Run:
     """Run a model or a problem on a machine.
@@ -76,7 +77,9 @@ def run(
     chip_seed : int
         Which of many nominally equal chips: its mismatch, apart from the run's own noise.
     clamp : mapping, optional
-        Sites held fixed, and at what; added to what the problem clamps, which it cannot contradict.
+        Sites held fixed, and at what: a number, or an array (chains,) with one for each chain. Added to what the
+        problem clamps, which it cannot contradict. Of chains that hold different values `Run.errors` is None: they
+        have no law in common.
     initial : (n,) or (chains, n) array, optional
         Start states; by default what the problem prescribes, else random. Clamped sites start at their clamp.
     keep : {"draws", "last"}
@@ -96,6 +99,9 @@ def run(
         What the draws are meant to be of, where that is not the model that is run: of a program that makes up for a
         chip (`pbits.learning.compensate`), the model it was made for. `Run.errors`, `Run.conditionals` and warnings of
         harm are then told against it.
+    judge : bool
+        False leaves `Run.errors` and `Run.conditionals` out and warns of no harm: of many short runs, as learning makes
+        them, that would take longer than the sweeps.
     progress : bool or callable
         True shows a progress bar; a callable gets (steps done, steps in all).
 
@@ -133,7 +139,7 @@ def run(
     schedule = suggested_schedule(model, substrate) if schedule is None else schedule
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule is {schedule!r}; give a pbits.Schedule(...) or pbits.Schedule.anneal(...)")
-    held = _held(posed, {} if problem is None else problem.clamp(), {} if clamp is None else clamp)
+    held = _held(posed, {} if problem is None else problem.clamp(), {} if clamp is None else clamp, schedule.chains)
     if initial is None and problem is not None:
         initial = problem.initial_state()
     start = _start_states(posed, schedule, initial)
@@ -142,6 +148,8 @@ def run(
     _check_emulation(posed, problem, schedule, keep, layout, threshold_bits, steer)
     if steer is not None and (reason := substrate.cannot_steer(posed)):
         raise NotMappable(substrate.name, [reason])
+    if steer is not None and any(np.ndim(value) for value in held.values()):
+        raise ValueError("chains that hold different values cannot be steered: a swap would move them; clamp one value")
     program = substrate.compile(posed, schedule, chip_seed=chip_seed, clamp=held)
     with Reporter(progress, schedule, substrate.name) as report:
         recorder = _Recorder(posed, schedule, report, keep, layout, threshold_bits)
@@ -169,7 +177,9 @@ def run(
         "machine": substrate.describe(),
         "problem": None if problem is None else problem.name,
         "model": {"kind": type(posed).__name__, "n": posed.n, "fingerprint": posed.fingerprint()},
-        "clamp": {str(site): value for site, value in held.items()},
+        "clamp": {str(site): value for site, value in held.items() if np.ndim(value) == 0},
+        # Their values are in the states.
+        "clamped_by_chain": [site for site, value in held.items() if np.ndim(value)],
         "notes": plain(done.notes),
         "layout": recorder.layout_taken,
         "against": None if against is None else against.fingerprint(),
@@ -207,6 +217,8 @@ def run(
         prices=substrate.prices,
         record=record,
     )
+    if not judge:
+        return finished
     wanted = posed if against is None else against
     finished = replace(
         finished,
@@ -271,7 +283,7 @@ def _conditionals(finished: Run, posed: EnergyModel, clamp: Clamp) -> Conditiona
 
 def _errors(finished: Run, posed: EnergyModel, law: Law, clamp: Clamp) -> Errors | None:
     realised = finished.realised
-    if not _of_one_law(finished):
+    if not _of_one_law(finished) or finished.record["clamped_by_chain"]:
         return None
     if not within_reach(posed, realised, law):
         return None
@@ -313,15 +325,14 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
     return Schedule.anneal(**({"chains": 64, "beta_stop": span[1]} | defaults | wanted))
 
 
-def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp) -> dict[int, float]:
-    clamped_sites(model, wanted)  # refuses what is no clamp
+def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp, chains: int) -> dict[int, Any]:
+    clamped_sites(model, wanted, chains)  # refuses what is no clamp
     for site in prescribed.keys() & wanted.keys():
-        if prescribed[site] != wanted[site]:
+        if not np.all(prescribed[site] == wanted[site]):
             raise ValueError(
-                f"clamp sets site {site} to {wanted[site]:g}, and the problem itself holds it at {prescribed[site]:g}"
+                f"clamp sets site {site} to {wanted[site]}, and the problem itself holds it at {prescribed[site]:g}"
             )
-    sites, values = clamped_sites(model, {**prescribed, **wanted})
-    return dict(zip(sites.tolist(), values.tolist()))
+    return held_sites(model, {**prescribed, **wanted}, chains)
 
 
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:

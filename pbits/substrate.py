@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pbits.mapping import Grid, Topology
 from pbits.models import Clamp, DirectedModel, Domain, EnergyModel, GaussianModel, IsingModel
-from pbits.models.base import clamped_sites
+from pbits.models.base import held_sites
 from pbits.parameters import Figure, MachineSpec, PriceTable, read_machine
 from pbits.schedule import Schedule
 from pbits.steering import Policy
@@ -158,6 +158,8 @@ class Law:
         Machine sites held fixed.
     readout : callable, optional
         Machine states (m, sites) to states of the posed model (m, n); identity when absent.
+    misread : float
+        Chance that a free site's spin is read wrong, each by itself, before `readout`.
     note : str
     """
 
@@ -167,6 +169,7 @@ class Law:
     rule: Mapping[str, Any] = field(default_factory=dict)
     clamp: Mapping[int, float] = field(default_factory=dict)
     readout: Callable[[NDArray], NDArray] | None = None
+    misread: float = 0.0
     note: str = ""
 
 
@@ -208,15 +211,24 @@ class Placement:
     Attributes
     ----------
     cells : (n,) int64
-        Machine site of each model site.
+        Machine site of each model site. A held site that has no wires to where it is coupled enters as a bias of its
+        neighbours, and has a number beyond the machine's own.
     chip_seed : int
     clamp : dict
-        Model sites held fixed, and at what.
+        Model sites held fixed, and at what: a number, or an array (chains,).
+    biases : int
+        Held sites that take no cell.
     """
 
     cells: NDArray[np.int64]
     chip_seed: int
-    clamp: dict[int, float]
+    clamp: dict[int, Any]
+    biases: int = 0
+
+    @property
+    def by_chain(self) -> int:
+        """Sites held at another value in each chain."""
+        return sum(np.ndim(value) > 0 for value in self.clamp.values())
 
 
 class Program(ABC):
@@ -327,22 +339,43 @@ class Substrate(ABC):
         NotMappable
             With all reasons at once.
         ValueError
-            For a clamp that names a site or value which does not exist.
+            For a clamp that names a site or value which does not exist, or has another number of values than chains.
+
+        Notes
+        -----
+        Where a model does not lie on the machine's wires, clamped sites take no cells: those numbered after all free
+        ones, if the rest then does, else all of them. They are biases of the cells they are coupled to.
         """
-        held = dict(zip(*(part.tolist() for part in clamped_sites(model, clamp))))
+        held = held_sites(model, clamp, schedule.chains)
         cells = None if cells is None else np.asarray(cells)
-        reasons = self.limits(model, schedule, cells)
+        # What a machine has no wires for may still enter it as a bias, where it is held fixed.
+        biases = self._biases(model, held) if cells is None else []
+        posed = without(model, biases) if biases and isinstance(model, IsingModel | DirectedModel) else model
+        reasons = self.limits(posed, schedule, cells)
         if held and not self.capabilities.clamp:
             reasons.append(f"it cannot hold sites fixed; the run clamps {len(held)}")
         if reasons:
             raise NotMappable(self.name, reasons)
         if cells is None:
             cells = np.arange(model.n)
-            if isinstance(model, IsingModel | DirectedModel) and self.capabilities.topology is not None:
-                placed = self.capabilities.topology.place(wiring_of(model))
+            if isinstance(posed, IsingModel | DirectedModel) and (topology := self.capabilities.topology) is not None:
+                placed = topology.place(wiring_of(posed))
                 assert placed is not None, "limits() lets through only what can be placed"
-                cells = placed
-        return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=held))
+                cells = placed if not biases else _beside(placed, model.n, biases, topology.n_sites)
+        placement = Placement(cells=cells, chip_seed=chip_seed, clamp=held, biases=len(biases))
+        return self._program(model, schedule, placement)
+
+    def _biases(self, model: EnergyModel, held: Mapping[int, Any]) -> list[int]:
+        """Held sites that take no cells."""
+        topology = self.capabilities.topology
+        if not held or topology is None or not isinstance(model, IsingModel | DirectedModel):
+            return []
+        free = np.setdiff1d(np.arange(model.n), list(held))
+        if not len(free) or topology.place(wiring_of(model)) is not None:
+            return []
+        last = list(range(int(free[-1]) + 1, model.n))
+        beside = last and topology.place(wiring_of(without(model, last))) is not None
+        return last if beside else sorted(held)
 
     @abstractmethod
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
@@ -372,6 +405,21 @@ def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64
         return []
     last = "" if topology is None else f" to {topology.n_sites - 1}"
     return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
+
+
+def without(model: IsingModel | DirectedModel, biases: Sequence[int]) -> IsingModel | DirectedModel:
+    """The other sites, with as much field as these could ever make: what must fit on wires."""
+    rest = np.setdiff1d(np.arange(model.n), biases)
+    pull = np.asarray(abs(model.csr[rest][:, biases]).sum(axis=1)).ravel()
+    return type(model)(model.csr[rest][:, rest], model.h[rest] + np.copysign(pull, model.h[rest]), model.offset)
+
+
+def _beside(placed: NDArray[np.int64], n: int, biases: Sequence[int], n_sites: int) -> NDArray[np.int64]:
+    """Cells of the other sites, and numbers beyond the machine's for the biases."""
+    cells = np.empty(n, dtype=np.int64)
+    cells[biases] = n_sites + np.arange(len(biases))
+    cells[np.setdiff1d(np.arange(n), biases)] = placed
+    return cells
 
 
 def wiring_of(model: IsingModel | DirectedModel) -> IsingModel:

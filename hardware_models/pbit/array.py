@@ -9,7 +9,7 @@ import numpy as np
 
 from hardware_models import topologies
 from hardware_models.clocked import ClockedProgram, Timing
-from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch, SlopeMismatch
+from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch, SlopeMismatch, misreads
 from hardware_models.pbit.autonomous import AutonomousProgram
 from hardware_models.pbit.characterisation import Characterisation, Estimate
 from hardware_models.pbit.disciplines import AUTONOMOUS, SYNAPSES, UPDATES, Discipline
@@ -131,7 +131,8 @@ class Array(Substrate):
             models=(IsingModel, DirectedModel, *((PolynomialModel, CategoricalModel) if ideal else ())),
             topology=topology,
             stores_beta=number is not None,
-            steers=self.discipline.update not in AUTONOMOUS,
+            # A policy goes by energies, and those of misread states are not the machine's.
+            steers=self.discipline.update not in AUTONOMOUS and not misreads(self._effects),
             rules=frozenset({"heat-bath", "metropolis"} if ideal and clockless else {"heat-bath"}),
             unchecked=tuple(unchecked),
         )

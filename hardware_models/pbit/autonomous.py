@@ -127,13 +127,14 @@ class AutonomousProgram(ClockedProgram):
             beta=beta,
             rule={} if boltzmann else discipline.rule(held),
             clamp=self._placement.clamp,
+            misread=self._misread,
         )
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         for name, idle in (("layout", "auto"), ("threshold_bits", None)):
             if (given := getattr(observe, name, idle)) != idle:
                 raise ValueError(f"{name} is {given!r}; p-bits without a clock fire one by one: leave {name} out")
-        tally, reads = self._run(schedule, streams, initial, observe)
+        tally, reads = self._run(schedule, streams, initial, self._reading(observe, streams))
         timing = self._timing
         moved = traffic(
             schedule,

@@ -300,6 +300,8 @@ class ChipsProgram(ClockedProgram):
         if self._wandering:
             kind = type(self._wandering[0][1]).__name__
             raise ValueError(f"{kind} moves what is held during a run, which is emulated for one chip; leave it out")
+        if self._flips:
+            raise ValueError("ReadoutFlips are emulated for one chip alone; leave them out")
         if not isinstance(self.realised(float(schedule.beta)), IsingModel):
             raise NotMappable(machine.name, ["p-bits of unequal slopes are emulated on one chip alone"])
         self.machine = machine

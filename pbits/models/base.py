@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Domain = Literal["spin", "category", "real"]
-Clamp = Mapping[int, float]
+Domain = Literal["spin", "category", "real", "mixed"]
+Clamp = Mapping[int, Any]
+"""Sites held fixed, and at what: a number, or for runs a number for each chain."""
 
 #: No number of a model may be larger in magnitude, so that sums over sites and squares stay finite.
 MAX_MAGNITUDE = 1e150
@@ -37,8 +38,8 @@ class EnergyModel(ABC):
         Number of sites.
     offset : float
         The constant in E(s).
-    domain : {"spin", "category", "real"}
-        What one site holds: −1 or +1, a category 0 … q−1, or a real number.
+    domain : {"spin", "category", "real", "mixed"}
+        What one site holds: −1 or +1, a category 0 … q−1, or a real number; mixed: categories first, then reals.
     """
 
     domain: ClassVar[Domain]
@@ -69,6 +70,10 @@ class EnergyModel(ABC):
     def _identity(self) -> Mapping[str, NDArray]:
         """Arrays that tell two models apart."""
         return self.arrays()
+
+    def lists(self, site: int) -> bool:
+        """Whether a site holds one of finitely many `values`."""
+        return self.domain != "real"
 
     def values(self, site: int) -> NDArray:
         """The values one site can take, in the order in which exact laws list them."""
@@ -178,21 +183,32 @@ def site_states(states: ArrayLike, n: int) -> NDArray:
     return array
 
 
-def clamped_sites(model: EnergyModel, clamp: Clamp | None) -> tuple[NDArray[np.int64], NDArray]:
-    """The clamped sites, sorted, shape (k,), and their values, shape (k,); both empty for no clamp.
+def clamped_sites(
+    model: EnergyModel, clamp: Clamp | None, chains: int | None = None
+) -> tuple[NDArray[np.int64], NDArray]:
+    """The clamped sites, sorted, shape (k,), and their values; both empty for no clamp.
+
+    Parameters
+    ----------
+    chains : int, optional
+        Of the run, where a value may be given for each of them; none may when absent.
+
+    Returns
+    -------
+    (k,) sites, and (k,) values, or (k, chains) where one of them has a value for each chain
 
     Raises
     ------
     TypeError
         For a clamp that is no mapping {site: value}, or a site that is no whole number.
     ValueError
-        For a site outside the model, or a value the site cannot hold.
+        For a site outside the model, a value the site cannot hold, or another number of values than of chains.
     """
     if clamp is None:
         clamp = {}
     if not isinstance(clamp, Mapping):
         raise TypeError(f"clamp is a {type(clamp).__name__}; give a mapping {{site: value}}, such as {{0: 1}}")
-    held: dict[int, float] = {}
+    held: dict[int, Any] = {}
     for given, value in clamp.items():
         try:
             site = operator.index(given)
@@ -202,13 +218,41 @@ def clamped_sites(model: EnergyModel, clamp: Clamp | None) -> tuple[NDArray[np.i
             ) from None
         if not 0 <= site < model.n:
             raise ValueError(f"clamp names site {site}; the model has sites 0 to {model.n - 1}")
-        held[site] = finite_number(value, f"clamp[{site}]")
+        if chains is None or np.ndim(value) == 0:
+            held[site] = finite_number(value, f"clamp[{site}]")
+        else:
+            held[site] = _by_chain(value, site, chains)
     sites = np.array(sorted(held), dtype=np.int64)
-    values = np.array([held[site] for site in sites.tolist()], dtype=np.float64)
-    if model.domain == "real":
-        return sites, values
-    for site, value in zip(sites, values):
+    by_chain = any(np.ndim(value) for value in held.values())
+    if by_chain and model.domain not in ("spin", "category"):
+        raise ValueError("a value for each chain can be clamped of spins and categories alone; give one number")
+    values = np.empty((len(sites), *((chains,) if by_chain and chains is not None else ())))
+    for row, site in enumerate(sites.tolist()):
+        values[row] = held[site]
+    for site, row in zip(sites, values):
+        if not model.lists(int(site)):
+            continue
         allowed = model.values(int(site))
-        if value not in allowed:
-            raise ValueError(f"clamp sets site {site} to {value:g}; it can hold {', '.join(f'{v:g}' for v in allowed)}")
-    return sites, values.astype(model.values(0).dtype)
+        wrong = np.setdiff1d(row, allowed)
+        if len(wrong):
+            raise ValueError(
+                f"clamp sets site {site} to {wrong[0]:g}; it can hold {', '.join(f'{v:g}' for v in allowed)}"
+            )
+    return sites, values if model.domain in ("real", "mixed") else values.astype(model.values(0).dtype)
+
+
+def held_sites(model: EnergyModel, clamp: Clamp | None, chains: int | None = None) -> dict[int, Any]:
+    """The same as a dict: a number for a site, or an array (chains,) where it differs from chain to chain."""
+    sites, values = clamped_sites(model, clamp, chains)
+    if values.ndim == 1:
+        return dict(zip(sites.tolist(), values.tolist()))
+    alike = (values == values[:, :1]).all(axis=1)
+    return {site: row[0].item() if same else read_only(row) for site, row, same in zip(sites.tolist(), values, alike)}
+
+
+def _by_chain(value: Any, site: int, chains: int) -> NDArray[np.float64]:
+    row = real_array(value, f"clamp[{site}]")
+    if row.shape != (chains,):
+        raise ValueError(f"clamp[{site}] has shape {row.shape}; give one number, or one for each of {chains} chains")
+    check_finite(row, f"clamp[{site}]")
+    return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def initial_states(
     block: slice,
     streams: Streams,
     initial: NDArray | None,
-    clamp: Mapping[int, float],
+    clamp: Mapping[int, Any],
 ) -> NDArray:
     """Start states (n, chains of the block): as given, or uniform from the INITIAL stream; clamped sites set."""
     chains = block.stop - block.start
@@ -88,7 +89,7 @@ def initial_states(
         counts = np.array([len(model.values(site)) for site in range(model.n)])
         states[:] = u * counts[:, None]
     for site, value in clamp.items():
-        states[site] = value
+        states[site] = value if np.ndim(value) == 0 else value[block]
     return states
 
 
@@ -99,7 +100,7 @@ def heat_bath(
     streams: Streams,
     initial: NDArray | None,
     observe: Observer,
-    clamp: Mapping[int, float],
+    clamp: Mapping[int, Any],
     *,
     reprogram: Callable[[EnergyModel], Callable[[float], EnergyModel]] | None = None,
     wander: Wander | None = None,
@@ -115,7 +116,7 @@ def heat_bath(
     initial : (n,) or (chains, n) array, optional
     observe : callable, or a `BulkObserver`, which is served without handing over every state
     clamp : mapping
-        Sites held fixed, and at what.
+        Sites held fixed, and at what: a number, or an array (chains,).
     reprogram : callable, optional
         What `realised` becomes when a policy asks for another model; the model itself when absent.
     wander : Wander, optional

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pbits.models import CategoricalModel, GaussianModel, IsingModel, PolynomialModel
-from pbits.models.base import MAX_MAGNITUDE, clamped_sites, finite_number, real_array, site_pairs
+from pbits.models.base import MAX_MAGNITUDE, clamped_sites, finite_number, held_sites, real_array, site_pairs
 from pbits.reference import exact
 
 MODELS = {
@@ -164,3 +164,27 @@ def test_pairs_are_neither_truncated_nor_reshaped(pairs, message):
         site_pairs(pairs, "edges")
     assert site_pairs([], "edges").shape == (0, 2)
     assert site_pairs([[0.0, 1.0]], "edges").tolist() == [[0, 1]]
+
+
+def test_a_clamp_may_differ_from_chain_to_chain():
+    sites, values = clamped_sites(MODELS["ising"], {1: [1, -1, 1], 0: -1}, chains=3)
+    assert sites.tolist() == [0, 1]
+    assert values.tolist() == [[-1, -1, -1], [1, -1, 1]]
+    assert values.dtype == np.int8
+    held = held_sites(MODELS["ising"], {1: [1, -1, 1], 0: [-1, -1, -1]}, chains=3)
+    assert held[0] == -1
+    assert held[1].tolist() == [1, -1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "clamp", "chains", "message"),
+    [
+        ("ising", {0: [1, -1]}, 3, "one for each of 3 chains"),
+        ("ising", {0: [1, 0, 1]}, 3, "sets site 0 to 0"),
+        ("ising", {0: [1, np.nan, 1]}, 3, "clamp"),
+        ("gaussian", {0: [1.0, 2.0]}, 2, "spins and categories alone"),
+    ],
+)
+def test_what_is_no_clamp_of_chains_is_refused(name, clamp, chains, message):
+    with pytest.raises(ValueError, match=message):
+        clamped_sites(MODELS[name], clamp, chains)
