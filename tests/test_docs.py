@@ -59,6 +59,18 @@ def test_the_python_of_a_page_runs(page, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+# Pages that show what their Python prints.
+PRINTED = ("explanation/gibbs_cells", "explanation/ten_thousand")
+
+
+@pytest.mark.parametrize("page", PRINTED)
+def test_what_the_python_of_a_page_prints_stands_on_it(page, tmp_path):
+    done = python(tmp_path, "\n".join(blocks(f"docs/{page}.md", "python")))
+    assert done.returncode == 0, done.stderr
+    shown = (ROOT / f"docs/{page}.md").read_text("utf-8").splitlines()
+    assert [line for line in done.stdout.splitlines() if line not in shown] == []
+
+
 def test_the_blocks_on_invertible_logic_run(tmp_path):
     for code in blocks("docs/how-to/invertible_logic.md", "python"):
         done = python(tmp_path, code)
