@@ -4,13 +4,13 @@ A sweep is a sequence of clock phases; in a phase a group of cells sees the stat
 run counts: updates, weights read (`weights_per_update`; for a random scan their expected number), toggles, random
 bits, cells read out, and cells written when the machine is programmed or given a start state. Writing start states
 is taken to last as long as a read-out, which moves as many bits. The machine is active while it sweeps, and idle
-while it is programmed, written and read.
+for the rest of its device time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,16 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_models.effects import Effect, ReadoutFlips, Wandering
-from hardware_models.timeline import Work, play
-from hardware_models.traffic import traffic
+from hardware_models.timeline import Cycle, Mix, Plan, Timeline, Work, course, play
+from hardware_models.traffic import Traffic, traffic
 from pbits.mapping import colour_classes
 from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.parameters import Evidence, Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
 from pbits.substrate import Execution, Law, Observer, Placement, Program
-from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Scan, heat_bath
+from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Scan, Watch, heat_bath
 from pbits.sweeps.chains import Wander
+
+# A run that counts by state looks at it this often, and at chains of this many spins together.
+_LOOKS = 64
+_LOOK_SPINS = 1 << 16
 
 UPDATES = ("sequential", "random", "chromatic", "synchronous")
 
@@ -42,18 +46,86 @@ class Timing:
     phase_s : one clock phase
     program_s : one programming of all cells
     read_s : one read-out of the whole array
+    transfer_s : one frame over the link to the host; 0 where no link is told of
+    buffers : 1 where the cells stand still until their frame has reached the host; 2 where the read-out and the link
+        each hold a frame of their own, so that the cells go on meanwhile
     """
 
     phase_s: Figure | float | None = None
     program_s: Figure | float | None = None
     read_s: Figure | float | None = None
+    transfer_s: Figure | float | None = 0.0
+    buffers: int = 1
 
     @property
     def start_s(self) -> Figure:
-        """Writing one frame of start states: nobody states it, so it is assumed to last as long as reading one."""
-        return replace(Figure.of(self.read_s), evidence=Evidence.ASSUMED)
+        """Writing one frame of start states: nobody states it, so it is assumed to last as long as fetching one."""
+        fetched = Figure.of(self.read_s)
+        if self.transfer_s != 0:
+            fetched += Figure.of(self.transfer_s)
+        return replace(fetched, evidence=Evidence.ASSUMED)
+
+    def play(
+        self,
+        schedule: Schedule,
+        steps: int,
+        moved: Traffic,
+        *,
+        step_s: Figure | float | None,
+        phases: int = 1,
+        steered: bool = False,
+    ) -> Timeline:
+        """When what is done, and when all is.
+
+        Chains that find no copy free run after the others. Of a steered run nothing overlaps, since the host decides
+        on what it has read before the cells go on; when it writes and programs is not told.
+
+        Parameters
+        ----------
+        steps : int
+            Sweeps that a chain made.
+        step_s : Figure or float, optional
+            Seconds of one of the `phases` of a sweep.
+        """
+        sweep = Work(phase="sweeping", seconds=step_s, repeat=phases)
+        change = Work(phase="programming", seconds=self.program_s)
+        start = Work(phase="start states", seconds=self.start_s)
+        frame = [Work(phase="read-out", seconds=self.read_s)]
+        if self.transfer_s != 0:
+            frame.append(Work(phase="transfer", seconds=self.transfer_s))
+        batches, frames = moved.batches, moved.read_frames * moved.batches
+        if steered:
+            works = [
+                replace(change, repeat=moved.programmings),
+                replace(start, repeat=moved.written_frames),
+                replace(sweep, repeat=phases * steps * batches),
+                *(replace(work, repeat=frames) for work in frame),
+            ]
+            return play([Mix(works=works)])
+        anew = moved.programmings == moved.settings * batches
+        betas = schedule.betas()[:steps]
+        batch: Plan = [
+            *([change] if anew else []),
+            replace(start, repeat=moved.written_frames // batches),
+            *course(
+                steps=steps,
+                looks=schedule.looks(steps),
+                changes=np.flatnonzero(np.diff(betas)) + 1 if moved.settings > 1 else np.array([], dtype=np.int64),
+                warmup=schedule.n_warmup,
+                sweep=sweep,
+                warm=replace(sweep, shown_as="warm-up"),
+                change=change,
+                frame=frame,
+            ),
+        ]
+        return play([*([] if anew else [change]), Cycle(works=batch, repeat=batches)], buffers=self.buffers)
 
     def __post_init__(self) -> None:
+        if self.buffers not in (1, 2) or isinstance(self.buffers, bool):
+            raise ValueError(
+                f"buffers is {self.buffers!r}; it must be 1, where the cells wait for the read-out, or 2, where they "
+                "go on meanwhile"
+            )
         for name, given in vars(self).items():
             seconds = Figure.of(given).value
             if seconds is not None and not (np.isfinite(seconds) and seconds >= 0):
@@ -63,23 +135,33 @@ class Timing:
                 )
 
 
-def scan_of(update: str, model: EnergyModel, persistence: float = 0.0) -> Scan:
+def scan_of(
+    update: str,
+    model: EnergyModel,
+    persistence: NDArray[np.float64] | float = 0.0,
+    *,
+    memory: float = 0.0,
+    phases: Sequence[NDArray[np.int64]] | None = None,
+) -> Scan:
     """The order in which an update discipline moves the sites.
 
     "sequential": site 0 to n − 1, one at a time, or parents before children in a network without cycles. "random": one
-    site at a time, drawn uniformly. "chromatic": colour class by colour class. "synchronous": all sites at once, which
-    does not sample the Boltzmann law.
+    site at a time, drawn uniformly. "chromatic": colour class by colour class, those of the model or the given phases.
+    "synchronous": all sites at once, which does not sample the Boltzmann law.
     """
+    cells = {"persistence": persistence, "memory": memory}
     if update == "random":
-        return Scan.random(model.n, persistence=persistence)
+        return Scan.random(model.n, **cells)
     if update == "sequential":
         if isinstance(model, DirectedModel):
-            return Scan.of(list(model.order[:, None]), persistence=persistence)
-        return Scan.sequential(model.n, persistence=persistence)
+            return Scan.of(list(model.order[:, None]), **cells)
+        return Scan.sequential(model.n, **cells)
     if update == "synchronous":
-        return Scan.of([np.arange(model.n)], independent=False, persistence=persistence)
-    if persistence:
-        return Scan.of(colour_classes(model), persistence=persistence)
+        return Scan.of([np.arange(model.n)], independent=False, **cells)
+    if phases is not None:
+        return Scan.of(phases, independent=not couplings_inside(model, phases), **cells)
+    if np.any(persistence) or memory:
+        return Scan.of(colour_classes(model), **cells)
     if model not in _chromatic:
         _chromatic[model] = Scan.of(colour_classes(model))
     return _chromatic[model]
@@ -87,6 +169,17 @@ def scan_of(update: str, model: EnergyModel, persistence: float = 0.0) -> Scan:
 
 # One scan for all runs of a model, so that what layouts prepare for it serves them all.
 _chromatic: WeakKeyDictionary[EnergyModel, Scan] = WeakKeyDictionary()
+
+
+def couplings_inside(model: EnergyModel, phases: Sequence[NDArray[np.int64]]) -> int:
+    """How many couplings join sites of one phase, where both are named in it; each direction of a directed one."""
+    assert isinstance(model, IsingModel | DirectedModel), "only networks of spins have phases of their machine's own"
+    phase = np.full(model.n, -1)
+    for number, sites in enumerate(phases):
+        phase[sites] = number
+    rows = np.repeat(phase, np.diff(model.csr.indptr))
+    found = int(np.count_nonzero((rows == phase[model.csr.indices]) & (rows >= 0)))
+    return found // 2 if isinstance(model, IsingModel) else found
 
 
 def weights_per_update(model: EnergyModel) -> NDArray[np.int64]:
@@ -114,8 +207,12 @@ class ClockedProgram(Program):
     effects : what the chip makes of a network of spins, applied in order at each β
     stores_beta : whether each change of β is a programming
     copies : copies of the model that run side by side, all with the mismatch of the first
-    persistence : ρ = e^(−Δt/τ) of a lazy cell
+    persistence : ρ = e^(−Δt/τ) of a lazy cell, or (n,) of them
+    memory : m = e^(−Δt/τ_bias) of inputs that settle
+    phases : sites that the machine moves together, of "chromatic"; the model's colour classes when absent
     least_phases : phases that the clock has whatever the model
+    by_state : what each phase counts that depends on the state, by name: f(model held, β, states (k, n)) is the number
+        of one phase, the mean over the states. A run looks at its states now and then, and the record says how often.
     """
 
     def __init__(
@@ -128,10 +225,14 @@ class ClockedProgram(Program):
         effects: tuple[Effect, ...] = (),
         stores_beta: bool = False,
         copies: int = 1,
-        persistence: float = 0.0,
+        persistence: NDArray[np.float64] | float = 0.0,
+        memory: float = 0.0,
+        phases: Sequence[NDArray[np.int64]] | None = None,
         least_phases: int = 0,
+        by_state: Mapping[str, Callable[[EnergyModel, float, NDArray], float]] | None = None,
     ):
         self._model = model
+        self._by_state = dict(by_state or {})
         self._placement = placement
         self._update = update
         self._timing = timing
@@ -145,7 +246,10 @@ class ClockedProgram(Program):
         self._stores_beta = stores_beta
         self._copies = copies
         self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
-        self._scan = scan_of(update, model, persistence)
+        self._scan = scan_of(update, model, persistence, memory=memory, phases=phases)
+        held = list(placement.clamp)
+        free = [np.setdiff1d(phase, held) for phase in phases or ()]
+        self._inside = couplings_inside(model, free) if free else 0
         # The clock runs through all its phases, also those whose sites are clamped or absent.
         self._phases = max(least_phases, len(self._scan.sizes))
         self._held: tuple[float, EnergyModel, dict[str, Any]] | None = None
@@ -159,6 +263,9 @@ class ClockedProgram(Program):
         """What the chip makes of a model at β, and notes."""
         notes: dict[str, Any] = {}
         harms: list[str] = []
+        if self._inside:
+            joined = "1 coupling joins" if self._inside == 1 else f"{self._inside:,} couplings join"
+            harms.append(f"{joined} cells of one colour, which move at once")
         for effect in self._effects:
             model, found = effect.realise(as_network(model), beta, self._placement.cells, self._chip)
             notes |= found
@@ -203,7 +310,8 @@ class ClockedProgram(Program):
         if self._wandering:
             moving = " and ".join(type(effect).__name__ for _, effect in self._wandering)
             return Law(kind="unknown", model=held, beta=beta, note=f"{moving}: what is held moves while it is sampled")
-        boltzmann = self._update != "synchronous" and not isinstance(held, DirectedModel)
+        in_turn = self._update != "synchronous" and not self._inside
+        boltzmann = in_turn and not self._scan.memory and not isinstance(held, DirectedModel)
         return Law(
             kind="boltzmann" if boltzmann else "stationary",
             model=held,
@@ -214,24 +322,24 @@ class ClockedProgram(Program):
         )
 
     def _rule(self) -> dict[str, Any]:
-        """The order of updates as `pbits.reference.transition` takes it, over the free sites."""
+        """The order of updates as `pbits.reference.stationary_of` takes it, over the free sites."""
         if self._update == "random":
             return {"rule": "random"}
         free = np.setdiff1d(np.arange(self._model.n), list(self._placement.clamp))
         scan = self._scan.without(np.array(sorted(self._placement.clamp), dtype=np.int64))
         assert scan.ends is not None
         phases = np.split(np.searchsorted(free, scan.sites), scan.ends[1:-1])
-        return {
-            "rule": "phases",
-            "phases": [phase.tolist() for phase in phases],
-            "persistence": self._scan.persistence,
-        }
+        persistence = scan.persistence if np.ndim(scan.persistence) == 0 else np.array(scan.persistence)[free].tolist()
+        rule = {"phases": [phase.tolist() for phase in phases], "persistence": persistence}
+        return {"rule": "unsettled", "memory": scan.memory, **rule} if scan.memory else {"rule": "phases", **rule}
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
+        meter = _Meter(self.realised, self._by_state, schedule) if self._by_state else None
         tally = heat_bath(
             self.realised, self._scan, schedule, streams, initial, self._reading(observe, streams),
             self._placement.clamp,
             reprogram=lambda model: lambda beta: self._made_of(model, beta)[0], wander=self._wander(streams),
+            watch=None if meter is None else meter.watch,
         )  # fmt: skip
         clamped = list(self._placement.clamp)
         free = self._model.n - len(clamped)
@@ -247,13 +355,8 @@ class ClockedProgram(Program):
             start_s=timing.start_s,
         )
         batches = moved.batches
-        timeline = play(
-            [
-                Work(phase="programming", seconds=timing.program_s, repeat=moved.programmings),
-                Work(phase="start states", seconds=timing.start_s, repeat=moved.written_frames),
-                Work(phase="sweeping", seconds=timing.phase_s, repeat=tally.steps * moves * batches),
-                Work(phase="read-out", seconds=timing.read_s, repeat=moved.read_frames * batches),
-            ]
+        timeline = timing.play(
+            schedule, tally.steps, moved, step_s=timing.phase_s, phases=moves, steered=tally.steered is not None
         )
         n, chains = self._model.n, schedule.chains
         counts = {
@@ -264,6 +367,8 @@ class ClockedProgram(Program):
             "read": moved.read_frames * (n - self._placement.biases) * chains,
             "write": n * (moved.copies_programmed + moved.states_written) + self._placement.by_chain * chains,
         }
+        if meter is not None:
+            counts |= {name: total * moves * chains for name, total in meter.per_phase.items()}
         notes: dict[str, Any] = {
             "update": self._update,
             "phases_per_sweep": moves,
@@ -271,22 +376,71 @@ class ClockedProgram(Program):
             "copies_side_by_side": min(self._copies, chains),
             "batches": batches,
             "start_states_written": 0 if initial is None else chains,
-            "persistence": self._scan.persistence,
+            **_cells_told(self._scan),
             **self._realise(float(schedule.beta))[1],
             **moved.notes,
+            **({} if meter is None else {"counted_by_state": meter.notes}),
         }
         return Execution(
             counts=counts,
-            seconds={
-                "active": timeline.spent.get("sweeping", Figure.of(0.0)),
-                "idle": timeline.rest("sweeping"),
-            },
+            seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,
             phases=timeline.phases,
+            timeline=timeline.to_dict(),
             notes=notes,
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
         )
+
+
+def _cells_told(scan: Scan) -> dict[str, Any]:
+    """How far cells and their inputs get in a phase, for the record."""
+    told: dict[str, Any] = {"persistence": float(np.mean(scan.persistence))}
+    if np.ndim(scan.persistence):
+        told["persistence_of_cells"] = {
+            "lowest": float(np.min(scan.persistence)),
+            "highest": float(np.max(scan.persistence)),
+        }
+    return told | ({"memory": scan.memory} if scan.memory else {})
+
+
+class _Meter:
+    """Counts what depends on the state, from looks at a few chains on the way."""
+
+    def __init__(
+        self,
+        realised: Callable[[float], EnergyModel],
+        by_state: Mapping[str, Callable[[EnergyModel, float, NDArray], float]],
+        schedule: Schedule,
+    ):
+        self._realised = realised
+        self._by_state = by_state
+        self._betas = schedule.betas()
+        self._factors = schedule.chain_betas(1.0)
+        self._looks = 0
+        self._chains = 0
+        self.per_phase = dict.fromkeys(by_state, 0.0)
+        """Over the phases of one chain, if a step had one."""
+        self.watch = Watch(every=max(1, schedule.total_steps // _LOOKS), see=self._see)
+
+    def _see(self, first: int, last: int, states: NDArray) -> None:
+        beta = float(self._betas[last - 1])
+        few = np.unique(np.linspace(0, len(states) - 1, max(1, _LOOK_SPINS // states.shape[1])).astype(int))
+        alike = len(set(self._factors[few])) == 1
+        for name, count in self._by_state.items():
+            groups = [few] if alike else [[chain] for chain in few]
+            found = [
+                count(self._realised(factor), factor, states[group])
+                for group in groups
+                for factor in [beta * float(self._factors[group[0]])]
+            ]
+            self.per_phase[name] += (last - first) * float(np.mean(found))
+        self._looks += 1
+        self._chains = len(few)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        return {"names": sorted(self.per_phase), "looks": self._looks, "chains_looked_at": self._chains}
 
 
 def as_network(model: EnergyModel) -> IsingModel | DirectedModel:

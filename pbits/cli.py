@@ -374,7 +374,8 @@ def explain(
     """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes."""
     import pbits
     from pbits.parameters import check_boundary
-    from pbits.report import number, si
+    from pbits.report import bottleneck, number, si, utilisation
+    from pbits.report.lanes import HEADINGS
 
     if boundary is not None:
         check_boundary(boundary)
@@ -396,6 +397,10 @@ def explain(
     if done.full_batch_time is not None:
         times["as a share of a full batch"] = done.full_batch_time
     _print_facts(console, [(name, _spent(spent)) for name, spent in times.items()])
+    if done.timeline is not None:
+        console.print(_table(HEADINGS, utilisation(done.timeline)))
+        steps = done.schedule.steps_per_sample if done.schedule.kind == "sample" else None
+        console.print(bottleneck(done.timeline, steps))
     if ledger.rows:
         console.print(f"\n[b]Ledger at the {ledger.boundary} boundary[/b]", markup=True)
         heads = ["Item", "Count", "Price", "Range", "Joules", "Evidence", "Source", "Note"]

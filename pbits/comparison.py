@@ -440,6 +440,7 @@ class Comparison:
         entry["illustrative"] = one.record["machine"]["illustrative"]
         entry["device_time_s"] = one.device_time_s
         entry["phases"] = dict(one.phases)
+        entry["timeline"] = one.timeline
         entry["wall_time_s"] = one.wall_time_s
         entry["counts"] = dict(one.counts)
         entry["notes"] = one.record["notes"]

@@ -159,6 +159,7 @@ class _EmbeddedProgram(Program):
             seconds=done.seconds,
             device_time_s=done.device_time_s,
             phases=done.phases,
+            timeline=done.timeline,
             notes=notes,
             full_batch_s=done.full_batch_s,
         )

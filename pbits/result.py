@@ -26,7 +26,7 @@ from pbits.plain import plain
 from pbits.problems.base import Solution
 from pbits.schedule import Schedule
 
-SCHEMA = 1
+SCHEMA = 2
 
 # What reading a file that is cut short, corrupt, or of another kind raises.
 _NOT_A_RUN = (
@@ -109,7 +109,8 @@ class Run:
     full_batch_time : Figure, optional
         For a machine that many runs can share: the share of this run in a batch that fills it.
     phases : dict
-        Device seconds by phase of work.
+        Device seconds by phase of work. Where the machine does two things at once they are more together than the
+        device time.
     wall_time_s : float
         What the emulation took on this computer.
     realised : EnergyModel
@@ -119,6 +120,9 @@ class Run:
     schedule : Schedule
     prices : PriceTable, optional
         The machine's price table, so that a stored run can be priced again.
+    timeline : dict, optional
+        What the machine did when, for `pbits.report.gantt`: the device seconds and share of each lane ("lanes"), the
+        "bottleneck", stretches of work ("spans", alike ones taken together), and what one frame takes ("frame_s").
     record : dict
         Provenance: versions, seeds, machine, dispatch, fingerprints, notes.
     """
@@ -144,6 +148,7 @@ class Run:
     model: EnergyModel
     schedule: Schedule
     prices: PriceTable | None
+    timeline: dict[str, Any] | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -229,8 +234,10 @@ class Run:
             arrays["objectives"] = self.objectives
         if self.moments is not None:
             arrays |= {"mean": self.moments.mean, "edge_correlations": self.moments.edge_correlations}
-        for role, model in (("model", self.model), ("realised", self.realised)):
-            arrays |= {f"{role}/{name}": array for name, array in model.arrays().items()}
+        # A machine that holds the model as posed holds the same object, which is stored once.
+        held = {"model": self.model, "realised": None if self.realised is self.model else self.realised}
+        for role, model in held.items():
+            arrays |= {} if model is None else {f"{role}/{name}": array for name, array in model.arrays().items()}
         header = {
             "schema": SCHEMA,
             "best_energy": self.best_energy,
@@ -246,7 +253,8 @@ class Run:
             "wall_time_s": self.wall_time_s,
             "schedule": self.schedule.to_dict(),
             "prices": None if self.prices is None else self.prices.to_dict(),
-            "models": {"model": type(self.model).__name__, "realised": type(self.realised).__name__},
+            "timeline": self.timeline,
+            "models": {role: None if model is None else type(model).__name__ for role, model in held.items()},
             "record": self.record,
         }
         arrays["header"] = np.array(json.dumps(plain(header)))
@@ -286,7 +294,8 @@ class Run:
 
     @classmethod
     def _unpack(cls, header: dict[str, Any], arrays: dict[str, NDArray]) -> Run:
-        solution, prices = header["solution"], header["prices"]
+        solution, prices, kinds = header["solution"], header["prices"], header["models"]
+        model = _model(kinds["model"], arrays, "model")
         return cls(
             states=arrays["states"],
             energies=arrays["energies"],
@@ -305,10 +314,11 @@ class Run:
             full_batch_time=None if (share := header["full_batch_time"]) is None else Figure.from_dict(share),
             phases=header["phases"],
             wall_time_s=header["wall_time_s"],
-            realised=_model(header["models"]["realised"], arrays, "realised"),
-            model=_model(header["models"]["model"], arrays, "model"),
+            realised=model if kinds["realised"] is None else _model(kinds["realised"], arrays, "realised"),
+            model=model,
             schedule=Schedule(**header["schedule"]),
             prices=None if prices is None else PriceTable.from_dict(prices),
+            timeline=header.get("timeline"),
             record=header["record"],
         )
 

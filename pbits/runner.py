@@ -38,7 +38,7 @@ from pbits.substrate import BulkObserver, Law, NotMappable, Substrate, load
 from pbits.sweeps.engine import add_sums
 from pbits.sweeps.layouts import LAYOUTS
 
-_DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64}
+_DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64, "mixed": np.float64}
 
 Progress = bool | Callable[[int, int], None]
 Keep = Literal["draws", "last"]
@@ -215,6 +215,7 @@ def run(
         model=posed,
         schedule=schedule,
         prices=substrate.prices,
+        timeline=None if done.timeline is None else plain(done.timeline),
         record=record,
     )
     if not judge:
@@ -253,7 +254,7 @@ def _check_emulation(
     ):
         if not any(given is choice or (type(given) is type(choice) and given == choice) for choice in allowed):
             raise ValueError(f"{name} is {given!r}; it must be one of {', '.join(map(str, allowed))}")
-    if posed.domain == "real" and (layout != "auto" or threshold_bits is not None):
+    if posed.domain == "real" and (layout not in ("auto", "hybrid") or threshold_bits is not None):
         raise ValueError("layout and threshold_bits are for spins and categories; the sites of this model hold reals")
     if keep == "last" and schedule.kind == "sample":
         if problem is not None:
@@ -326,13 +327,14 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
 
 
 def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp, chains: int) -> dict[int, Any]:
-    clamped_sites(model, wanted, chains)  # refuses what is no clamp
+    if prescribed:
+        clamped_sites(model, wanted, chains)  # refuses what is no clamp
     for site in prescribed.keys() & wanted.keys():
         if not np.all(prescribed[site] == wanted[site]):
             raise ValueError(
                 f"clamp sets site {site} to {wanted[site]}, and the problem itself holds it at {prescribed[site]:g}"
             )
-    return held_sites(model, {**prescribed, **wanted}, chains)
+    return held_sites(model, {**prescribed, **wanted} if prescribed else wanted, chains)
 
 
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:
@@ -341,7 +343,7 @@ def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | N
     start = np.asarray(initial)
     if start.shape not in ((model.n,), (schedule.chains, model.n)):
         raise ValueError(f"initial has shape {start.shape}; expected ({model.n},) or ({schedule.chains}, {model.n})")
-    if model.domain == "real" and not np.isfinite(start).all():
+    if model.domain in ("real", "mixed") and not np.isfinite(start).all():
         raise ValueError("initial holds a number that is not finite")
     model.energy(start)  # refuses what a spin or a category cannot hold
     return start.astype(_DTYPES[model.domain])

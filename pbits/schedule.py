@@ -240,8 +240,8 @@ class Schedule:
             return np.arange(1, self.total_steps + 1)
         return self.n_warmup + self.steps_per_sample * np.arange(1, self.n_samples + 1)
 
-    def frames(self, steps: int, every: int | None = None) -> int:
-        """States a machine hands over per chain within `steps`: every draw due, or the last of an anneal.
+    def looks(self, steps: int, every: int | None = None) -> NDArray[np.int64]:
+        """Steps after which a machine hands states over, within `steps`: every draw due, or the last of an anneal.
 
         An anneal that stops at a target energy is looked at after every sweep. `every` adds the looks of a policy that
         steers the run; a state that is due for both is handed over once.
@@ -249,7 +249,11 @@ class Schedule:
         looks = np.array([steps]) if self.kind == "anneal" and self.stop_at is None else self.observed_steps()
         if every is not None:
             looks = np.union1d(looks, np.arange(every, steps + 1, every))
-        return int((looks <= steps).sum())
+        return looks[looks <= steps]
+
+    def frames(self, steps: int, every: int | None = None) -> int:
+        """How many states a machine hands over per chain within `steps`."""
+        return len(self.looks(steps, every))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -109,7 +109,7 @@ class Capabilities:
     Attributes
     ----------
     domains : frozenset
-        Kinds of site: "spin", "category", "real".
+        Kinds of site: "spin", "category", "real", and "mixed" for models that have categories and reals.
     models : tuple of type
         Kinds of model it holds.
     topology : Topology, optional
@@ -187,13 +187,16 @@ class Execution:
     device_time_s : Figure or float, optional
         None where the machine has no clock, or a time it needs is not stated.
     phases : mapping
-        Device seconds by phase of work (programming, sweeping, read-out, …).
+        Device seconds by phase of work (programming, sweeping, read-out, …). Where a machine does two things at once
+        they are more together than the device time.
     notes : mapping
         What a reader of the record should know: placement, chain breaks, rounding, assumptions.
     full_batch_s : Figure or float, optional
         For a machine that many runs can share (a processor, an array that holds many copies): the device seconds
         that this work would take as its share of a batch large enough to fill the machine. None where the machine
         has nothing to share.
+    timeline : mapping, optional
+        What was done when, as `hardware_models.timeline.Timeline.to_dict` tells it.
     """
 
     counts: Mapping[str, float]
@@ -202,6 +205,7 @@ class Execution:
     phases: Mapping[str, float | None]
     notes: Mapping[str, Any]
     full_batch_s: Figure | float | None = None
+    timeline: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +316,7 @@ class Substrate(ABC):
 
     def cannot_steer(self, model: EnergyModel) -> str | None:
         """Why chains of the model cannot be steered here; None where they can."""
-        if model.domain == "real":
+        if model.domain in ("real", "mixed"):
             return "only chains of spins or categories can be tempered or steered; the sites of this model hold reals"
         if isinstance(model, DirectedModel):
             return "chains of a directed network have no energies to be tempered or steered by"
@@ -350,7 +354,7 @@ class Substrate(ABC):
         cells = None if cells is None else np.asarray(cells)
         # What a machine has no wires for may still enter it as a bias, where it is held fixed.
         biases = self._biases(model, held) if cells is None else []
-        posed = without(model, biases) if biases and isinstance(model, IsingModel | DirectedModel) else model
+        posed = without(model, biases) if biases else model
         reasons = self.limits(posed, schedule, cells)
         if held and not self.capabilities.clamp:
             reasons.append(f"it cannot hold sites fixed; the run clamps {len(held)}")
@@ -407,8 +411,9 @@ def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64
     return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
 
 
-def without(model: IsingModel | DirectedModel, biases: Sequence[int]) -> IsingModel | DirectedModel:
+def without(model: EnergyModel, biases: Sequence[int]) -> IsingModel | DirectedModel:
     """The other sites, with as much field as these could ever make: what must fit on wires."""
+    assert isinstance(model, IsingModel | DirectedModel), "only networks of spins lie on wires"
     rest = np.setdiff1d(np.arange(model.n), biases)
     pull = np.asarray(abs(model.csr[rest][:, biases]).sum(axis=1)).ravel()
     return type(model)(model.csr[rest][:, rest], model.h[rest] + np.copysign(pull, model.h[rest]), model.offset)

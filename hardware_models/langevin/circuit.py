@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware_models.langevin.components import COUPLINGS, Bank
-from hardware_models.timeline import Work, play
+from hardware_models.timeline import Cycle, Work, course, play
 from pbits.langevin import OrnsteinUhlenbeck
 from pbits.models import EnergyModel, GaussianModel
 from pbits.models.base import read_only
@@ -350,17 +350,21 @@ class CircuitProgram(Program):
         n, chains = self._model.n, schedule.chains
         frames = schedule.frames(steps)
         words, presets = n * n + n, n * chains if preset else 0
-        warmup = min(steps, schedule.n_warmup)
         step = duration * self._full_scale * self._cells.time_constant
         step_s = step.value
-        timeline = play(
-            [
-                Work(phase="programming", seconds=self._cells.word_s, repeat=words + presets),
-                Work(phase="warm-up", seconds=step, repeat=warmup * chains),
-                Work(phase="sampling", seconds=step, repeat=(steps - warmup) * chains),
-                Work(phase="read-out", seconds=self._cells.adc_s, repeat=frames * chains),
-            ]
+        word = Work(phase="programming", seconds=self._cells.word_s)
+        chain = course(
+            steps=steps,
+            looks=schedule.looks(steps),
+            changes=np.array([], dtype=np.int64),
+            warmup=schedule.n_warmup,
+            sweep=Work(phase="sampling", seconds=step),
+            warm=Work(phase="warm-up", seconds=step),
+            change=word,
+            frame=[Work(phase="read-out", seconds=self._cells.adc_s)],
         )
+        preset_words = replace(word, repeat=n if preset else 0)
+        timeline = play([replace(word, repeat=words), Cycle(works=[preset_words, *chain], repeat=chains)])
         counts: dict[str, float] = {
             "dac": words + presets,
             "adc": n * frames * chains,
@@ -373,6 +377,7 @@ class CircuitProgram(Program):
             seconds={"active": timeline.device_time},
             device_time_s=timeline.device_time,
             phases=timeline.phases,
+            timeline=timeline.to_dict(),
             notes=self._electrical_notes(float(schedule.beta))
             | {
                 "step_s": step_s,

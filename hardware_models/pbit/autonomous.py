@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from hardware_models.clocked import ClockedProgram, Timing, as_network
 from hardware_models.effects import Effect
 from hardware_models.pbit.disciplines import AUTONOMOUS, Discipline
-from hardware_models.timeline import Work, play
 from hardware_models.traffic import traffic
 from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.kernels.events import (
@@ -146,14 +145,7 @@ class AutonomousProgram(ClockedProgram):
             start_s=timing.start_s,
         )
         batches = moved.batches
-        timeline = play(
-            [
-                Work(phase="programming", seconds=timing.program_s, repeat=moved.programmings),
-                Work(phase="start states", seconds=timing.start_s, repeat=moved.written_frames),
-                Work(phase="sweeping", seconds=self._step_s, repeat=tally.steps * batches),
-                Work(phase="read-out", seconds=timing.read_s, repeat=moved.read_frames * batches),
-            ]
-        )
+        timeline = timing.play(schedule, tally.steps, moved, step_s=self._step_s, steered=tally.steered is not None)
         n, chains = self._model.n, schedule.chains
         return Execution(
             counts={
@@ -164,12 +156,10 @@ class AutonomousProgram(ClockedProgram):
                 "read": moved.read_frames * n * chains,
                 "write": n * (moved.copies_programmed + moved.states_written),
             },
-            seconds={
-                "active": timeline.spent.get("sweeping", Figure.of(0.0)),
-                "idle": timeline.rest("sweeping"),
-            },
+            seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,
             phases=timeline.phases,
+            timeline=timeline.to_dict(),
             notes={
                 **self._describe(),
                 "programmings": moved.settings,

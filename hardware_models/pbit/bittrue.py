@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hardware_models import topologies
 from hardware_models.clocked import Timing, as_ising, weights_per_update
-from hardware_models.timeline import Work, play
+from hardware_models.traffic import Traffic
 from pbits.kernels import fpga
 from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.mapping import FixedPoint, Rounding, Topology, colour_classes
@@ -348,14 +348,17 @@ class BitTrueProgram(Program):
         batches = -(-chains // self._copies)
         clocks, frames = steps * self.colours, schedule.frames(steps)
         free = self.sites
-        timeline = play(
-            [
-                Work(phase="programming", seconds=timing.program_s, repeat=programmings * (batches if rewrites else 1)),
-                Work(phase="start states", seconds=timing.start_s, repeat=batches if started else 0),
-                Work(phase="sweeping", seconds=timing.phase_s, repeat=clocks * batches),
-                Work(phase="read-out", seconds=timing.read_s, repeat=frames * batches),
-            ]
+        moved = Traffic(
+            batches=batches,
+            settings=programmings,
+            programmings=programmings * (batches if rewrites else 1),
+            copies_programmed=programmings * (chains if rewrites else min(self._copies, chains)),
+            written_frames=batches if started else 0,
+            states_written=chains if started else 0,
+            read_frames=frames,
+            notes={},
         )
+        timeline = timing.play(schedule, steps, moved, step_s=timing.phase_s, phases=self.colours)
         moves = clocks if machine.free_running else steps
         counts = {
             "update": steps * chains * len(free),
@@ -363,7 +366,7 @@ class BitTrueProgram(Program):
             "toggle": toggles,
             "random_bit": moves * chains * len(free) * machine.random_bits_per_clock,
             "read": frames * n * chains,
-            "write": n * programmings * (chains if rewrites else min(self._copies, chains)) + started * n * chains,
+            "write": n * (moved.copies_programmed + moved.states_written),
         }
         if machine.resources is not None:
             counts["lut_clock"] = machine.resources.luts * clocks * chains
@@ -374,7 +377,7 @@ class BitTrueProgram(Program):
             "programmings": programmings,
             "copies_side_by_side": self._copies,
             "batches": batches,
-            "start_states_written": chains if started else 0,
+            "start_states_written": moved.states_written,
             "generator": machine.generator,
             "free_running": machine.free_running,
             "seeds": {"stream": "INITIAL", "sha256": seeds},
@@ -392,9 +395,10 @@ class BitTrueProgram(Program):
             notes["harms"] = harms
         return Execution(
             counts=counts,
-            seconds={"active": timeline.spent.get("sweeping", Figure.of(0.0)), "idle": timeline.rest("sweeping")},
+            seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,
             phases=timeline.phases,
+            timeline=timeline.to_dict(),
             notes=notes,
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),

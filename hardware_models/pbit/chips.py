@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from hardware_models.clocked import ClockedProgram, Timing, as_ising, weights_per_update
 from hardware_models.effects import Effect, FixedPointCouplings
-from hardware_models.timeline import Exchange, Link, Pair, Work, exchange, play
+from hardware_models.timeline import Exchange, Link, Pair, exchange
 from hardware_models.traffic import traffic
 from pbits.kernels import chips as kernels
 from pbits.kernels.blocks import Pool, chain_blocks, threads
@@ -435,14 +435,10 @@ class ChipsProgram(ClockedProgram):
         )
         edges = tally.steps * len(self.phases)
         exchanges = -(-edges // self.lag) if self.round.link_bits else 0
-        timeline = play(
-            [
-                Work(phase="programming", seconds=timing.program_s, repeat=moved.programmings),
-                Work(phase="start states", seconds=timing.start_s, repeat=moved.written_frames),
-                Work(phase="sweeping", seconds=timing.phase_s, repeat=edges * moved.batches),
-                Work(phase="read-out", seconds=timing.read_s, repeat=moved.read_frames * moved.batches),
-            ]
-        )
+        timeline = timing.play(
+            schedule, tally.steps, moved, step_s=timing.phase_s, phases=len(self.phases),
+            steered=tally.steered is not None,
+        )  # fmt: skip
         reads = int(np.delete(weights_per_update(self._model), list(self._placement.clamp)).sum())
         notes: dict[str, Any] = {
             "update": "chromatic",
@@ -480,9 +476,10 @@ class ChipsProgram(ClockedProgram):
                 "read": moved.read_frames * n * chains,
                 "write": n * (moved.copies_programmed + moved.states_written),
             },
-            seconds={"active": timeline.spent.get("sweeping", Figure.of(0.0)), "idle": timeline.rest("sweeping")},
+            seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,
             phases=timeline.phases,
+            timeline=timeline.to_dict(),
             notes=notes,
         )
 

@@ -572,6 +572,7 @@ def _execution(counts: dict[str, float], tiers: dict[str, Tier], notes: dict[str
         seconds={"active": timeline.device_time},
         device_time_s=timeline.device_time,
         phases=timeline.phases,
+        timeline=timeline.to_dict(),
         notes=notes
         | {
             "tier": min(known, key=lambda name: known[name], default=None),

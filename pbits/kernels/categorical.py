@@ -18,17 +18,18 @@ from pbits.kernels.jit import inlined, kernel
 from pbits.kernels.philox import philox4x32, to_uniform
 
 _NONE = np.int16(0)
+_LOW = np.uint64(0xFFFFFFFF)
 
 
 @inlined
-def _scale(scales, betas):
+def set_scales(scales, betas):
     """β log₂e of each chain, from one β for all or one for each."""
     for c in range(len(scales)):
         scales[c] = LOG2_E * betas[c if len(betas) > 1 else 0]
 
 
 @kernel
-def _draw(mine, n_chains, energies, q, scales, least, drawn, fresh, site, block, step, k0, k1):
+def draw_row(mine, n_chains, energies, q, scales, least, drawn, fresh, site, block, step, k0, k1):
     """Draw a category for every column of one site, from its energies (category, column).
 
     `mine` is the row of states and takes the draw; `energies`, `least`, `drawn` and `fresh` are overwritten. Returns
@@ -62,6 +63,34 @@ def _draw(mine, n_chains, energies, q, scales, least, drawn, fresh, site, block,
         changed = np.uint8(changed + np.uint8(fresh[c] != mine[c]))
     mine[:] = fresh
     return np.int64(changed)
+
+
+@kernel
+def relax_row(mine, n_chains, energies, q, draws, scales, block, site, step, k0, k1):
+    """Relax every column of one site over some draws of a p-cell, from its energies (category, column).
+
+    Draw k uses word chain % 4 of (chain // 4, site, step, k). Times q − 1, its upper half picks one of the categories
+    other than the present one, and its lower half decides between the two, P(move) = σ(−β(x_b − x_a)); each
+    probability is off by less than (q − 1)/2³². Returns how many of the first `n_chains` ended elsewhere.
+    """
+    others = np.uint64(q - 1)
+    half = np.uint64(32)
+    changed = 0
+    for first in range(0, len(mine), 4):
+        at = (mine[first], mine[first + 1], mine[first + 2], mine[first + 3])
+        for k in range(draws):
+            words = philox4x32(np.uint64(block + first // 4), np.uint64(site), np.uint64(step), np.uint64(k), k0, k1)
+            for lane in range(4):
+                c = first + lane
+                product = words[lane] * others
+                other = np.int64(product >> half)
+                other += other >= mine[c]
+                odds = exp2(scales[c] * (energies[other, c] - energies[mine[c], c]))
+                if to_uniform(product & _LOW) * (1.0 + odds) < 1.0:
+                    mine[c] = other
+        for lane in range(min(4, n_chains - first)):
+            changed += mine[first + lane] != at[lane]
+    return changed
 
 
 @kernel
@@ -103,7 +132,7 @@ def potts_sweeps(
     k0, k1 = np.uint64(key0), np.uint64(key1)
     toggles = 0
     for t in range(len(betas)):
-        _scale(scales, betas[t])
+        set_scales(scales, betas[t])
         for site in sites:
             q = n_states[site]
             counts[:q] = 0
@@ -127,10 +156,26 @@ def potts_sweeps(
                 row, count = energies[a], counts[a]
                 for c in range(columns):
                     row[c] = own + unit * count[c]
-            toggles += _draw(
+            toggles += draw_row(
                 states[site], n_chains, energies, q, scales, least, drawn, fresh, site, chain0 // 4, step0 + t, k0, k1
             )
     return toggles
+
+
+@kernel
+def gather(gathered, states, width, first, last, others, blocks, rows):
+    """Add the tables of a site up: Σ_j T_ij[a, s_j] of column c to ``gathered[width * c + a]``.
+
+    Its neighbours are the edges `first` to `last`; `width` is its number of categories, filled up to a multiple of 8.
+    """
+    columns = states.shape[1]
+    gathered[: columns * width] = 0.0
+    for edge in range(first, last):
+        seen, block = states[others[edge]], np.uint64(blocks[edge])
+        for c in range(columns):
+            row, into = block + width * np.uint64(seen[c]), width * np.uint64(c)
+            for a in range(width):
+                gathered[into + a] += rows[row + a]
 
 
 @kernel
@@ -157,24 +202,18 @@ def table_sweeps(
     k0, k1 = np.uint64(key0), np.uint64(key1)
     toggles = 0
     for t in range(len(betas)):
-        _scale(scales, betas[t])
+        set_scales(scales, betas[t])
         for site in sites:
             q = n_states[site]
             # Unsigned, so that no index could count from the end, which would keep the loop from vectorising.
             width = np.uint64((q + 7) // 8 * 8)
-            gathered[: columns * width] = 0.0
-            for edge in range(starts[site], starts[site + 1]):
-                seen, block = states[others[edge]], np.uint64(blocks[edge])
-                for c in range(columns):
-                    row, into = block + width * np.uint64(seen[c]), width * np.uint64(c)
-                    for a in range(width):
-                        gathered[into + a] += rows[row + a]
+            gather(gathered, states, width, starts[site], starts[site + 1], others, blocks, rows)
             for a in range(q):
                 own = unary[unary_starts[site] + a]
                 row = energies[a]
                 for c in range(columns):
                     row[c] = own + gathered[width * np.uint64(c) + np.uint64(a)]
-            toggles += _draw(
+            toggles += draw_row(
                 states[site], n_chains, energies, q, scales, least, drawn, fresh, site, chain0 // 4, step0 + t, k0, k1
             )
     return toggles

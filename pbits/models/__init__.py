@@ -4,17 +4,22 @@ from pbits.models.base import Clamp, Domain, EnergyModel
 from pbits.models.categorical import CategoricalModel
 from pbits.models.directed import DirectedModel
 from pbits.models.gaussian import GaussianModel
+from pbits.models.hybrid import HybridModel
 from pbits.models.ising import IsingModel
+from pbits.models.layered import DenoisingModel, ForwardProcess
 from pbits.models.polynomial import PolynomialModel
 from pbits.models.potential import PotentialModel, QuarticModel
 
 __all__ = [
     "CategoricalModel",
     "Clamp",
+    "DenoisingModel",
     "DirectedModel",
     "Domain",
     "EnergyModel",
+    "ForwardProcess",
     "GaussianModel",
+    "HybridModel",
     "IsingModel",
     "PolynomialModel",
     "PotentialModel",

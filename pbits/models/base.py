@@ -140,6 +140,9 @@ def finite_vector(
 
 def finite_number(value: float, name: str) -> float:
     """One real number within ±`MAX_MAGNITUDE`."""
+    if isinstance(value, np.number):
+        # A float32 would be compared as a float32, in which the bound is infinite.
+        value = value.item()
     number = value if isinstance(value, Real) else real_array(value, name)
     if np.ndim(number):
         raise TypeError(f"{name} has shape {np.shape(number)}; expected one number")
@@ -233,7 +236,7 @@ def clamped_sites(
         if not model.lists(int(site)):
             continue
         allowed = model.values(int(site))
-        wrong = np.setdiff1d(row, allowed)
+        wrong = np.ravel(row)[(np.ravel(row)[:, None] != allowed).all(axis=1)]
         if len(wrong):
             raise ValueError(
                 f"clamp sets site {site} to {wrong[0]:g}; it can hold {', '.join(f'{v:g}' for v in allowed)}"

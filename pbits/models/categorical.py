@@ -16,6 +16,7 @@ from pbits.models.base import (
     real_array,
     site_states,
 )
+from pbits.models.ising import IsingModel
 
 # States are int16.
 _MAX_CATEGORIES = 1 << 15
@@ -103,6 +104,20 @@ class CategoricalModel(EnergyModel):
         sizes = self.n_states[self.pairs].prod(axis=1)
         self.table_starts = read_only(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
         self.tables_flat = read_only(np.concatenate([np.zeros(0), *(merged[pair].ravel() for pair in pairs)]))
+
+    @classmethod
+    def from_ising(cls, model: IsingModel) -> CategoricalModel:
+        """The same energies over sites of two categories: 0 is spin −1, and 1 is spin +1.
+
+        Examples
+        --------
+        >>> import pbits
+        >>> pbits.CategoricalModel.from_ising(pbits.IsingModel([[0, 2], [2, 0]])).energy([[0, 0], [0, 1]])
+        array([-2.,  2.])
+        """
+        alike = np.array([[1.0, -1.0], [-1.0, 1.0]])
+        pairwise = {(int(i), int(j)): -weight * alike for i, j, weight in zip(*model.edges())}
+        return cls(2, [[field, -field] for field in model.h], pairwise, model.offset)
 
     def __repr__(self) -> str:
         low, high = self.n_states.min(), self.n_states.max()

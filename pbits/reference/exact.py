@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel
+from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel, HybridModel
 from pbits.models.base import clamped_sites, finite_number, read_only, site_states
 
 MAX_STATES = 1 << 22
@@ -45,6 +45,11 @@ class ExactLaw:
         E of each state.
     probabilities : (m,) array, or None for reals
         P of each state.
+    mode_means : (m, modes) array, or None
+        Of a `HybridModel`: the mean of the modes given each state. There `values` and `states` are of its categories
+        alone, and `energies` and `probabilities` theirs with the modes integrated out: F(c) = −ln ∫ e^(−βE(c, x)) dx/β.
+    mode_covariance : (modes, modes) array, or None
+        Of a `HybridModel`: the covariance of the modes given any state.
     """
 
     beta: float
@@ -57,6 +62,8 @@ class ExactLaw:
     states: NDArray | None = None
     energies: NDArray[np.float64] | None = None
     probabilities: NDArray[np.float64] | None = None
+    mode_means: NDArray[np.float64] | None = None
+    mode_covariance: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         states = "reals" if self.states is None else f"states={len(self.states)}"
@@ -106,12 +113,13 @@ class ExactLaw:
 
 
 def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> ExactLaw:
-    """The law P(s) ∝ exp(−βE(s)) of a small model, by enumeration, or of a Gaussian model in closed form.
+    """The law P(s) ∝ exp(−βE(s)) of a small model, by enumeration, or of Gaussian modes in closed form.
 
     Parameters
     ----------
     model : EnergyModel
-        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` of any size.
+        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` of any size. Of a `HybridModel` the
+        categories are enumerated, and the modes integrated over.
     beta : float
         At least 0; above 0 for reals, whose integral is infinite at 0.
     clamp : mapping {site: value}, optional
@@ -144,6 +152,8 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
         )
     if isinstance(model, GaussianModel):
         return _gaussian(model, beta, clamp)
+    if isinstance(model, HybridModel):
+        return _hybrid(model, beta, clamp)
     if model.domain == "real":
         raise TypeError(f"a {type(model).__name__} has no exact law; exact knows spins, categories and GaussianModel")
     return _enumerated(model, beta, clamp)
@@ -183,20 +193,27 @@ def _distribution(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array / total
 
 
-def _enumerated(model: EnergyModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+def _listed(model: EnergyModel, n: int, clamp: Clamp | None) -> tuple[tuple[NDArray, ...], NDArray]:
+    """What each of the first n sites can hold, and all their states."""
     held = dict(zip(*(part.tolist() for part in clamped_sites(model, clamp))))
     values = tuple(
         np.array([held[site]], dtype=model.values(site).dtype) if site in held else model.values(site)
-        for site in range(model.n)
+        for site in range(n)
     )
     _check_size([len(v) for v in values])
     m = math.prod(len(v) for v in values)
-    states = np.empty((m, model.n), dtype=values[0].dtype)
-    energies = np.empty(m)
+    states = np.empty((m, n), dtype=values[0].dtype)
     stride = m
     for site, v in enumerate(values):
         stride //= len(v)
         states[:, site] = np.tile(np.repeat(v, stride), m // (len(v) * stride))
+    return values, states
+
+
+def _enumerated(model: EnergyModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    values, states = _listed(model, model.n, clamp)
+    m = len(states)
+    energies = np.empty(m)
     for rows in _blocks(m):
         energies[rows] = model.energy(states[rows])
     exponents = -beta * energies
@@ -242,9 +259,58 @@ def _blocks(m: int) -> Iterator[slice]:
     return (slice(begin, begin + _BLOCK) for begin in range(0, m, _BLOCK))
 
 
-def _gaussian(model: GaussianModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+def _check_integrable(beta: float) -> None:
     if beta == 0:
         raise ValueError("beta is 0, where exp(−βE) over reals has no finite integral; take beta above 0")
+
+
+def _hybrid(model: HybridModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    """Given the categories c the modes are Gaussian about m_c, the lowest point of E(c, ·), all of one covariance."""
+    _check_integrable(beta)
+    d, A = model.discrete.n, model.modes.A
+    values, states = _listed(model, d, clamp)
+    sites, held = clamped_sites(model, clamp)
+    fixed, at = sites[sites >= d] - d, held[sites >= d]
+    free = np.setdiff1d(np.arange(model.modes.n), fixed)
+    precision = A[np.ix_(free, free)]
+    n_free = len(free)
+    means, lowest = np.empty((len(states), model.modes.n)), np.empty(len(states))
+    means[:, fixed] = at
+    for rows in _blocks(len(states)):
+        pull = model.drive(states[rows])[:, free] - A[np.ix_(free, fixed)] @ at
+        means[rows, free] = np.linalg.solve(precision, pull.T).T
+        lowest[rows] = model.energy(np.hstack([states[rows], means[rows]]))
+    exponents = -beta * lowest
+    weights = np.exp(exponents - exponents.max())
+    probabilities = weights / weights.sum()
+    volume = 0.5 * n_free * math.log(2 * math.pi / beta) - 0.5 * float(np.linalg.slogdet(precision).logabsdet)
+    within = np.zeros_like(A)
+    within[np.ix_(free, free)] = np.linalg.inv(precision) / beta
+    mean, correlation = np.zeros(model.n), np.zeros((model.n, model.n))
+    correlation[d:, d:] = within
+    for rows in _blocks(len(states)):
+        block = np.hstack([states[rows], means[rows]])
+        weighted = probabilities[rows, None] * block
+        mean += weighted.sum(axis=0)
+        correlation += weighted.T @ block
+    return ExactLaw(
+        beta=beta,
+        log_z=float(exponents.max() + np.log(weights.sum())) + volume,
+        mean=read_only(mean),
+        covariance=read_only(correlation - np.outer(mean, mean)),
+        correlation=read_only(correlation),
+        mean_energy=float(probabilities @ lowest) + 0.5 * n_free / beta,
+        values=values,
+        states=read_only(states),
+        energies=read_only(lowest - volume / beta),
+        probabilities=read_only(probabilities),
+        mode_means=read_only(means),
+        mode_covariance=read_only(within),
+    )
+
+
+def _gaussian(model: GaussianModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    _check_integrable(beta)
     sites, held = clamped_sites(model, clamp)
     free = np.setdiff1d(np.arange(model.n), sites)
     precision = model.A[np.ix_(free, free)]

@@ -9,18 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pbits.report.document import check_writable, from_json, to_json, write_text
+from pbits.report.lanes import bottleneck, utilisation
 from pbits.report.quantities import number, si, times
 from pbits.report.summary import summary
 from pbits.report.tables import COLUMNS, flat_rows, to_csv, to_latex, to_markdown
 
 if TYPE_CHECKING:
     from pbits.report.html import to_html
+    from pbits.report.plots import gantt
 
 __all__ = [
     "COLUMNS",
+    "bottleneck",
     "check_writable",
     "flat_rows",
     "from_json",
+    "gantt",
     "number",
     "si",
     "summary",
@@ -30,14 +34,19 @@ __all__ = [
     "to_json",
     "to_latex",
     "to_markdown",
+    "utilisation",
     "write_text",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    # Only a page needs matplotlib and the template engine, which take a second to import.
+    # Only pages and pictures need matplotlib and the template engine, which take a second to import.
     if name == "to_html":
         from pbits.report.html import to_html
 
         return to_html
+    if name == "gantt":
+        from pbits.report.plots import gantt
+
+        return gantt
     raise AttributeError(f"module 'pbits.report' has no attribute {name!r}")

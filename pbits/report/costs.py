@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from pbits.report import lanes
 from pbits.report.quantities import NONE, number, percent, si, words
 
 
@@ -114,6 +115,20 @@ def evidence(row: Mapping[str, Any]) -> str | None:
 def grade(name: str | None) -> str:
     """A grade of evidence in words."""
     return NONE if name is None else words(name)
+
+
+def timed(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The timeline of a row, where its device time is known."""
+    timeline = row.get("timeline")
+    return timeline if timeline and timeline["device_time_s"] else None
+
+
+def bottleneck(row: Mapping[str, Any]) -> str:
+    """Which lane of a machine holds up the rest; empty where its device time is not known."""
+    timeline, schedule = timed(row), row.get("schedule")
+    if timeline is None or schedule is None:
+        return ""
+    return lanes.bottleneck(timeline, schedule["steps_per_sample"] if schedule["kind"] == "sample" else None)
 
 
 def goal(document: Mapping[str, Any]) -> str:

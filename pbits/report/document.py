@@ -97,6 +97,17 @@ _RAN = {
             **{"converged": bool, "warnings": [str]},
         }
     ),
+    "timeline?": _Maybe(
+        {
+            **{"buffers": int, "device_time_s": _FIGURE, "bottleneck": _TEXT, "frame_s": _Each(float)},
+            "lanes": _Each({"busy_s": _FIGURE, "share": _FIGURE, "pieces": int, "saves_s": _FIGURE}),
+            "spans": [
+                {
+                    **{"lane": str, "phase": str, "start_s": float, "end_s": float, "busy_s": float, "pieces": int},
+                }
+            ],
+        }
+    ),
     **{"schedule": _schedule, "illustrative": bool, "device_time_s": _FIGURE, "phases": _Each(_FIGURE)},
     **{"wall_time_s": float, "counts": _Each(float), "unchecked": [str], "catalogue_date": _TEXT},
     "notes": {

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pbits.report import costs, plots
+from pbits.report import costs, lanes, plots
 from pbits.report.quantities import NONE, number, percent, si, words
 from pbits.report.summary import summary
 from pbits.report.tables import cells, headings
@@ -81,6 +81,7 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
         "embeddings": [(row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")],
         "ratios": [ratio for ratio in document["ratios"] if ratio["value"] is not None],
         "no_ratios": [ratio for ratio in document["ratios"] if ratio["value"] is None],
+        "lane_headings": lanes.HEADINGS,
         "machines": [_machine(document, row, f"{anchor}-{k}") for k, row in ran],
     }
 
@@ -163,7 +164,8 @@ def _charts(
         yield {
             "svg": Markup(plots.phases(spent, f"{anchor}-phases")),
             "title": "Where the device time goes",
-            "caption": "Simulated time of the machine, all chains, not the time the simulation took.",
+            "caption": "Simulated time of the machine, all chains, not the time the simulation took. What is done "
+            "beside something else counts in full.",
         }
 
 
@@ -182,6 +184,7 @@ def _machine(document: Mapping[str, Any], row: Mapping[str, Any], anchor: str) -
     """What the block of one machine shows."""
     at, stated = row["joules"]["at_boundary"], row["joules"]["stated"]
     notes = {key: value for key, value in row["notes"].items() if key != "embedding"}
+    timeline = costs.timed(row)
     return {
         "anchor": anchor,
         "row": row,
@@ -190,6 +193,9 @@ def _machine(document: Mapping[str, Any], row: Mapping[str, Any], anchor: str) -
         "total": costs.total(at if at["rows"] else stated),
         "stated": stated if stated["boundary"] != at["boundary"] else None,
         "notes": list(_flat(notes)),
+        "lanes": None if timeline is None else lanes.utilisation(timeline),
+        "bottleneck": costs.bottleneck(row),
+        "gantt": Markup(plots.gantt(timeline, f"{anchor}-gantt")) if timeline and timeline["spans"] else None,
     }
 
 

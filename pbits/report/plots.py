@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
+from pbits.report.lanes import in_order
 from pbits.report.quantities import number, si
 
 #: Told apart by the colour-blind (M. Okabe and K. Ito, 2008); every machine also has a marker of its own.
@@ -31,9 +32,15 @@ _STYLE: dict[Any, Any] = {
     # City names may hold a dollar sign, which is no mathematics.
     **{"text.parse_math": False, "svg.fonttype": "none", "figure.dpi": 72, "axes.unicode_minus": True},
 }
-_WIDE, _SMALL = 4.7, 3.1
+_WIDE, _SMALL, _BROAD = 4.7, 3.1, 7.4
 _PHASE_FILLS = (("#1f4e79", ""), ("#8fb8de", ""), ("#f0c987", "//"), ("#c9c9c9", ".."), ("#8e6c8a", "\\\\"))
 _PHASES = ("programming", "warm-up", "sweeping", "sampling", "read-out")
+_SPAN_FILLS = {
+    **{"programming": "#1f4e79", "start states": "#4d7ea8", "warm-up": "#c9d8e8", "sweeping": "#8fb8de"},
+    **{"sampling": "#8fb8de", "read-out": "#e0a23c", "transfer": "#8e6c8a"},
+}
+# A stretch that is drawn beside the whole run, where that would hide it: so many frames.
+_FRAMES = 4
 _MOST_NAMES = 30
 _MOST_LABELS = 16
 _APART = 8
@@ -239,9 +246,83 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(0, 1.3)
         axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-        axes.set_xlabel("share of the device time that is stated")
+        axes.set_xlabel("share of the seconds that are stated")
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
         return _svg(figure, key, "share of device time by phase of work")
+
+
+def gantt(timeline: Mapping[str, Any], key: str = "gantt") -> str:
+    """What a machine did when, as an SVG: the whole run, and its first frames where the whole would hide them.
+
+    A bar is as high as its lane is busy, so a lower one stands for pieces with waiting between them.
+
+    Parameters
+    ----------
+    timeline : mapping
+        `Run.timeline`.
+    key : str
+        Keeps the ids of several pictures on a page apart.
+
+    Raises
+    ------
+    ValueError
+        For a timeline without spans: of a run whose device time is nought or not known.
+    """
+    if not timeline["spans"]:
+        raise ValueError("this timeline has no spans: the device time of the run is nought, or is not stated")
+    window = first_frames(timeline)
+    lanes = len(timeline["lanes"])
+    with _styled():
+        panels = 1 if window is None else 2
+        figure = Figure(figsize=(_BROAD, 0.55 + panels * (0.6 + 0.3 * lanes)), layout="constrained")
+        upper, *lower = figure.subplots(panels, 1, squeeze=False).ravel()
+        draw_spans(upper, timeline, (0.0, timeline["device_time_s"]))
+        upper.set_title("the whole run", fontsize=9, loc="left")
+        for axes in lower:
+            assert window is not None
+            draw_spans(axes, timeline, window)
+            axes.set_title(f"its first frames, from {si(window[0], 's')} on", fontsize=9, loc="left")
+        shown = dict.fromkeys(span["phase"] for span in timeline["spans"])
+        handles = [Patch(facecolor=_SPAN_FILLS.get(phase, MUTED), label=phase) for phase in shown]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        return _svg(figure, key, "what each lane of the machine does when")
+
+
+def first_frames(timeline: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Device seconds around the first frames that are handed on; None where they fill the run, or there are none."""
+    singles = [span for span in timeline["spans"] if span["lane"] in ("read-out", "transfer") and span["pieces"] == 1]
+    reads = [span for span in singles if span["lane"] == singles[0]["lane"]][:_FRAMES]
+    if not reads:
+        return None
+    first, last = reads[0]["start_s"], reads[-1]["end_s"]
+    start = max(0.0, first - max(0.15 * (last - first), timeline["frame_s"].get("sampling", 0.0)))
+    return (start, last) if last - start < 0.3 * timeline["device_time_s"] else None
+
+
+def draw_spans(axes: Axes, timeline: Mapping[str, Any], window: tuple[float, float]) -> None:
+    """The spans of a timeline between two moments, counted from the first; a row for each lane."""
+    lanes = in_order(timeline["lanes"])
+    start, end = window
+    stacked: dict[tuple[str, float, float], float] = {}
+    for span in timeline["spans"]:
+        left, right = max(span["start_s"], start), min(span["end_s"], end)
+        if right <= left or span["lane"] not in lanes:
+            continue
+        place = (span["lane"], span["start_s"], span["end_s"])
+        below = stacked.get(place, 0.0)
+        height = 0.7 * span["busy_s"] / (span["end_s"] - span["start_s"])
+        stacked[place] = below + height
+        fill = _SPAN_FILLS.get(span["phase"], MUTED)
+        # A thin bar is drawn as a line of its own colour, or it would not be seen at all.
+        edge = "white" if right - left > 0.01 * (end - start) else fill
+        row = lanes.index(span["lane"])
+        bottom = row + 0.35 - below - height
+        axes.barh(bottom, right - left, height, left - start, align="edge", color=fill, edgecolor=edge, lw=0.5)
+    axes.set_yticks(range(len(lanes)), lanes)
+    axes.set_ylim(len(lanes) - 0.5, -0.5)
+    axes.set_xlim(0, end - start)
+    axes.xaxis.set_major_formatter(lambda value, _: si(value, "s") if value else "0")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
 
 
 def _outwards(points: np.ndarray) -> np.ndarray:

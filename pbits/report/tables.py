@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pbits.report import costs
+from pbits.report import costs, lanes
 from pbits.report.costs import Cell, gaps, schedule_text
 from pbits.report.quantities import NONE, percent, si
 
@@ -198,7 +198,19 @@ def _markdown(document: Mapping[str, Any]) -> str:
             notes.append(f"- `{row['machine']}`: ran {_md(own)}")
         if why := gaps(document, row):
             notes.append(f"- `{row['machine']}`: {_md(why)}")
-    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+    return "\n".join([*lines, *(["", *notes] if notes else []), *_markdown_lanes(document), ""])
+
+
+def _markdown_lanes(document: Mapping[str, Any]) -> list[str]:
+    """What each lane of each machine does, and the bottlenecks; nothing where no machine tells."""
+    told = [(row, timeline) for row in document["rows"] if (timeline := costs.timed(row)) is not None]
+    if not told:
+        return []
+    heads = ["Machine", *lanes.HEADINGS]
+    lines = ["", "### Device time by lane", "", _md_row(heads), _md_row(["---"] * len(heads))]
+    for row, timeline in told:
+        lines += [_md_row([f"`{row['machine']}`", *map(_md, entries)]) for entries in lanes.utilisation(timeline)]
+    return [*lines, "", *(f"- `{row['machine']}`: {_md(costs.bottleneck(row))}" for row, _ in told)]
 
 
 def _circumstances(document: Mapping[str, Any]) -> list[str]:

@@ -50,6 +50,22 @@ class Wander:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watch:
+    """States shown on the way, to whoever counts what depends on them.
+
+    Attributes
+    ----------
+    every : int
+        Steps between two looks, at least; a steered run is looked at once, at its end.
+    see : callable
+        see(first, last, states): states (chains, n) after step `last`, and the last look was after step `first`.
+    """
+
+    every: int
+    see: Callable[[int, int, NDArray], None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tally:
     """What the chains did, over all chains.
 
@@ -76,7 +92,10 @@ def initial_states(
     initial: NDArray | None,
     clamp: Mapping[int, Any],
 ) -> NDArray:
-    """Start states (n, chains of the block): as given, or uniform from the INITIAL stream; clamped sites set."""
+    """Start states (n, chains of the block): as given, or uniform from the INITIAL stream; clamped sites set.
+
+    Reals start at 0.
+    """
     chains = block.stop - block.start
     states = np.empty((model.n, chains), dtype=states_dtype(model))
     if initial is not None:
@@ -84,10 +103,11 @@ def initial_states(
     elif model.domain == "spin":
         random_spins(states, *streams.key(Stream.INITIAL), block.start, 0, 0)
     else:
-        u = np.empty(states.shape)
+        counts = np.array([len(model.values(site)) for site in range(model.n) if model.lists(site)])
+        u = np.empty((len(counts), chains))
         uniforms(u, *streams.key(Stream.INITIAL), block.start, 0, 0)
-        counts = np.array([len(model.values(site)) for site in range(model.n)])
-        states[:] = u * counts[:, None]
+        states[:] = 0
+        states[: len(counts)] = np.floor(u * counts[:, None])
     for site, value in clamp.items():
         states[site] = value if np.ndim(value) == 0 else value[block]
     return states
@@ -104,6 +124,7 @@ def heat_bath(
     *,
     reprogram: Callable[[EnergyModel], Callable[[float], EnergyModel]] | None = None,
     wander: Wander | None = None,
+    watch: Watch | None = None,
 ) -> Tally:
     """Run every chain of a schedule, observing as the schedule says.
 
@@ -121,6 +142,7 @@ def heat_bath(
         What `realised` becomes when a policy asks for another model; the model itself when absent.
     wander : Wander, optional
         What a machine that does not stand still makes of what is realised.
+    watch : Watch, optional
 
     Returns
     -------
@@ -198,6 +220,7 @@ def heat_bath(
         for engine in chains.engines:
             engine.threads = max(1, workers // len(blocks))
         steered = None
+        chains.watch = watch
         if bulk is None:
             done = chains.show(observe, schedule)
         elif policy is None:
@@ -205,6 +228,7 @@ def heat_bath(
         else:
             run = SteeredRun(chains, policy, bulk, schedule, reprogram or (lambda model: lambda beta: model))
             done, steered = run.serve(), run.steered
+        chains.glance(done, last=True)
     return Tally(
         steps=done,
         updates=done * len(scan.sites) * schedule.chains,
@@ -259,6 +283,7 @@ class Chains:
     """All blocks of a run, advanced together; what goes out is by position, what engines see by row."""
 
     engines: list[Engine]
+    watch: Watch | None = None
 
     def __init__(
         self,
@@ -291,6 +316,7 @@ class Chains:
         self._every = None if wander is None else wander.every
         self._wanders = None if wander is None else [wander.start(block.rows.start) for block in blocks]
         self._step = 0
+        self._watched = 0
         self._models = self._held_at(self._beta, 0)
 
     def held(self, k: int) -> EnergyModel:
@@ -327,9 +353,17 @@ class Chains:
         for step in schedule.observed_steps().tolist():
             self._advance(done, step)
             done = step
+            self.glance(done)
             if observe(done, self.states()):
                 break
         return done
+
+    def glance(self, step: int, last: bool = False) -> None:
+        """Show the states to whoever watches, where it is time, or these are the last."""
+        if self.watch is None or step == self._watched or (step - self._watched < self.watch.every and not last):
+            return
+        self.watch.see(self._watched, step, self.states())
+        self._watched = step
 
     def serve(self, bulk: BulkObserver, schedule: Schedule) -> int:
         """Let the engines note what the observer wants, many looks at a time; returns the steps done."""
@@ -339,14 +373,19 @@ class Chains:
         stretch = min(STRETCH_UPDATES // (n * chains * every), STRETCH_NUMBERS // chains, looks)
         if schedule.stop_at is not None:
             stretch = 1
+        if self.watch is not None:
+            stretch = min(stretch, self.watch.every // every)
         stretch = max(1, stretch)
         energies = np.empty((chains, stretch))
         # One set for each thread, and not for each block: there may be as many blocks as chains.
         sums = [bulk.sums() for _ in range(self.pool.workers)]
         records = self.records(bulk, energies, sums)
         done, breath = schedule.n_warmup, max(1, STRETCH_UPDATES // (n * chains))
+        if self.watch is not None:
+            breath = min(breath, self.watch.every)
         for first in range(0, done, breath):
             self._advance(first, min(first + breath, done))
+            self.glance(min(first + breath, done))
         for first in range(0, looks, stretch):
             count = min(stretch, looks - first)
             draws = bulk.draws(first, count)
@@ -359,6 +398,7 @@ class Chains:
             if draws is not None and noted is not None and noted is not draws:
                 draws[:] = self.by_position(noted)
             done += count * every
+            self.glance(done)
             engine, best = min(zip(self.engines, records), key=lambda pair: pair[1].best_energy)
             lowest = np.inf
             # To write a large state down may take longer than the sweeps: only where this look may be the last.

@@ -11,7 +11,7 @@ from pbits.models import EnergyModel
 from pbits.sweeps.engine import Engine, Key, Options, Record
 from pbits.sweeps.scan import Scan
 
-_LANES = 16
+LANES = 16
 
 
 class ColumnsEngine(Engine):
@@ -30,7 +30,7 @@ class ColumnsEngine(Engine):
         self._chain0 = chain0
         self._options = options
         self._chains = states.shape[1]
-        idle = -self._chains % _LANES
+        idle = -self._chains % LANES
         self._columns = np.concatenate([states, np.repeat(states[:, :1], idle, axis=1)], axis=1)
         self.hold(model)
 

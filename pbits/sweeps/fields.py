@@ -24,7 +24,7 @@ MAX_LOG_ODDS_ERROR = 1e-4
 """Largest rounding of 2βI that is let pass."""
 
 Made = TypeVar("Made")
-OfModels = WeakKeyDictionary[IsingModel, tuple[NDArray | None, Made]]
+OfModels = WeakKeyDictionary[IsingModel, tuple[tuple[object, ...], Made]]
 
 # Models as the kernels want them, shared by the blocks of a run.
 _prepared: OfModels[fields.Couplings] = WeakKeyDictionary()
@@ -76,7 +76,7 @@ class FieldsEngine(Engine):
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
         self._model = model
-        self._couplings = made_once(_prepared, model, self._gains, lambda: in_fixed_point(model, self._gains))
+        self._couplings = made_once(_prepared, model, (self._gains,), lambda: in_fixed_point(model, self._gains))
         self._chain = fields.Chain(
             spins=self._spins,
             fields=np.empty(model.n, dtype=self._couplings.h.dtype),
@@ -111,12 +111,12 @@ class FieldsEngine(Engine):
         return toggles
 
 
-def made_once(cache: OfModels[Made], model: IsingModel, gains: NDArray | None, make: Callable[[], Made]) -> Made:
-    """What is made of a model and the gains of a scan, made once for all blocks of chains."""
+def made_once(cache: OfModels[Made], model: IsingModel, scan: tuple[object, ...], make: Callable[[], Made]) -> Made:
+    """What is made of a model and some parts of a scan, such as its gains, made once for all blocks of chains."""
     with _LOCK:
         held = cache.get(model)
-        if held is None or held[0] is not gains:
-            held = cache[model] = gains, make()
+        if held is None or any(part is not one for part, one in zip(held[0], scan, strict=True)):
+            held = cache[model] = scan, make()
         return held[1]
 
 
@@ -130,7 +130,7 @@ def unsigned_rows(model: IsingModel) -> tuple[NDArray, NDArray]:
 def posed_by(model: EnergyModel) -> fields.Posed:
     """What a model's energies are summed from."""
     assert isinstance(model, IsingModel), "spins have the energies of an Ising model"
-    return made_once(_posed, model, None, lambda: _as_posed(model))
+    return made_once(_posed, model, (), lambda: _as_posed(model))
 
 
 def _as_posed(model: IsingModel) -> fields.Posed:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from pbits.kernels import fields, lanes
+from pbits.kernels.blocks import Pool, chain_blocks
 from pbits.kernels.xoshiro import seed
 from pbits.models import EnergyModel, IsingModel
 from pbits.models.base import read_only
@@ -27,6 +28,8 @@ from pbits.sweeps.scan import Scan
 
 DIGITS = 30
 MOST = float(np.finfo(np.float32).max)
+# To call the threads costs as much as some million updates.
+_WORTH_A_TEAM = 4_000_000
 
 _prepared: OfModels[lanes.Couplings] = WeakKeyDictionary()
 _posed: OfModels[lanes.Posed] = WeakKeyDictionary()
@@ -42,6 +45,7 @@ class LanesEngine(Engine):
         chains = states.shape[1]
         vectors = -(-chains // lanes.LANES)
         self._gains = scan.gains
+        self._sites = None if np.array_equal(scan.sites, np.arange(len(states))) else scan.sites
         # Persistence is of the heat bath alone: `refusals` says so.
         self._rule = (1.0, 1.0 - scan.persistence) if options.rule == "heat-bath" else (0.0, 1.0)
         # Sites that are not coupled may as well move one by one.
@@ -50,7 +54,10 @@ class LanesEngine(Engine):
         spins = np.zeros((vectors, len(states)), dtype=np.uint16)
         lanes.pack(spins, states)
         streams = seed(key.thermal, chain0 // self.BLOCK, vectors)
-        self._chains = lanes.Chains(spins, streams, np.empty((2, vectors * lanes.LANES), dtype=np.int64), chains)
+        filled = np.clip(chains - lanes.LANES * np.arange(vectors), 0, lanes.LANES)
+        active = (1 << filled.astype(np.uint64)) - np.uint64(1)
+        energies = np.empty((2, vectors * lanes.LANES), dtype=np.int64)
+        self._chains = lanes.Chains(spins, streams, energies, active, chains)
         self.hold(model)
 
     @classmethod
@@ -82,8 +89,10 @@ class LanesEngine(Engine):
     def hold(self, model: EnergyModel) -> None:
         assert isinstance(model, IsingModel), "refusals() lets through only Ising models"
         self._model = model
-        posed, gains = _posed_by(model), self._gains
-        self._couplings = made_once(_prepared, model, gains, lambda: _in_fixed_point(model, gains, posed))
+        posed, gains, sites = _posed_by(model), self._gains, self._sites
+        self._couplings = made_once(
+            _prepared, model, (gains, sites), lambda: _in_fixed_point(model, gains, sites, posed)
+        )
         self._followed = False
 
     def advance(self, betas: NDArray[np.float64], step0: int) -> int:
@@ -118,16 +127,41 @@ class LanesEngine(Engine):
         # Beyond what float32 holds, no field but 0 leaves anything to chance.
         scales = np.minimum(2 * lanes.LOG2_E * betas * self._couplings.unit, MOST)
         scales = scales.astype(np.float32).reshape(len(betas), -1)
-        toggles = lanes.sweep(
-            self._couplings, posed, self._order, self._chains, scales, *self._rule, every, whole, follow
-        )
-        if record is not None:
-            record.best_energy = float(looks.best_energy[0])
-            if whole.energies is not looks.energies:
-                record.energies[:] = whole.energies
-            if record.draws is not None and whole.draws is not looks.draws:
-                record.draws[:] = whole.draws
+        if record is None:
+            return self._advance(scales, follow)
+        if self._workers(every) == 1:
+            toggles = lanes.sweep(
+                self._couplings, posed, self._order, self._chains, scales, *self._rule, every, whole, follow
+            )
+        else:
+            toggles = 0
+            for number in range(len(scales) // every):
+                toggles += self._advance(scales[number * every : (number + 1) * every], follow)
+                lanes.look(self._chains, posed, follow, whole, number)
+        record.best_energy = float(looks.best_energy[0])
+        if whole.energies is not looks.energies:
+            record.energies[:] = whole.energies
+        if record.draws is not None and whole.draws is not looks.draws:
+            record.draws[:] = whole.draws
         return toggles
+
+    def _workers(self, steps: int) -> int:
+        """Threads that share the vectors of chains over some steps."""
+        updates = len(self._order.sites) * self._chains.count * steps
+        return min(self.threads, len(self._chains.spins)) if updates >= _WORTH_A_TEAM else 1
+
+    def _advance(self, scales: NDArray[np.float32], follow: bool) -> int:
+        workers, vectors = self._workers(len(scales)), len(self._chains.spins)
+        shares = chain_blocks(vectors, -(-vectors // workers))
+
+        def share(k: int) -> int:
+            part = shares[k]
+            return lanes.advance(
+                self._couplings, self._order, self._chains, scales, *self._rule, follow, part.start, part.stop
+            )
+
+        with Pool(len(shares)) as pool:
+            return sum(pool.map(share, len(shares)))
 
 
 def _whole(array: NDArray) -> NDArray:
@@ -141,18 +175,37 @@ def _unit(model: IsingModel, gains: NDArray | None) -> float:
     return max(2.0 ** (math.frexp(largest)[1] - DIGITS), unit_of(model, gains))
 
 
-def _in_fixed_point(model: IsingModel, gains: NDArray | None, posed: lanes.Posed) -> lanes.Couplings:
-    """The couplings as the kernel holds them: without gains, the first words of what is posed."""
+def _in_fixed_point(
+    model: IsingModel, gains: NDArray | None, sites: NDArray[np.int64] | None, posed: lanes.Posed
+) -> lanes.Couplings:
+    """The couplings as the kernel holds them, in the order in which sites move where that is not their own. Without
+    gains they are the first words of what is posed.
+    """
     csr, unit = model.csr, _unit(model, gains)
     rows, factors = _factors(model, gains)
     h = _rounded(model.h, rows[:0], factors, unit)
     twice = posed.twice[0] if gains is None else 2 * _rounded(csr.data, rows, factors, unit)
     base = h - sp.csr_array((twice, csr.indices, csr.indptr), shape=csr.shape).sum(axis=1) // 2
-    return lanes.Couplings(*unsigned_rows(model), twice, base.astype(np.int32), unit)
+    starts, others = unsigned_rows(model)
+    if sites is not None:
+        starts, entries = _entries(model, sites)
+        # Read-only like those of the model, for which the kernels are compiled.
+        others, twice, base = read_only(others[entries]), twice[entries], base[sites]
+    return lanes.Couplings(starts, others, twice, base.astype(np.int32), unit)
+
+
+def _entries(model: IsingModel, sites: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
+    """Row pointers of the couplings in the order of some sites, and where each coupling is found."""
+    index = model.csr.indptr.dtype
+    lengths = np.diff(model.csr.indptr)[sites]
+    starts = np.concatenate([np.zeros(1, dtype=index), np.cumsum(lengths, dtype=index)])
+    entries = np.repeat(model.csr.indptr[sites] - starts[:-1], lengths)
+    entries += np.arange(len(entries), dtype=index)
+    return read_only(starts).view(f"u{index.itemsize}"), entries
 
 
 def _posed_by(model: IsingModel) -> lanes.Posed:
-    return made_once(_posed, model, None, lambda: _as_posed(model))
+    return made_once(_posed, model, (), lambda: _as_posed(model))
 
 
 def _as_posed(model: IsingModel) -> lanes.Posed:

@@ -10,13 +10,22 @@ from typing import NamedTuple
 import numpy as np
 
 from pbits.kernels.jit import compiling
-from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models import (
+    CategoricalModel,
+    DirectedModel,
+    EnergyModel,
+    GaussianModel,
+    HybridModel,
+    IsingModel,
+    PolynomialModel,
+)
 from pbits.sweeps.engine import Engine, Options
 from pbits.sweeps.scan import Scan
 
 # Each layout and where its engine lives; engines load on first use, since they load the compiler.
 LAYOUTS = {
     "counter": "CounterEngine",
+    "cells": "CellsEngine",
     "fields": "FieldsEngine",
     "lanes": "LanesEngine",
     "bits": "BitsEngine",
@@ -24,6 +33,7 @@ LAYOUTS = {
     "dense": "DenseEngine",
     "categorical": "CategoricalEngine",
     "polynomial": "PolynomialEngine",
+    "hybrid": "HybridEngine",
     "cuda": "CudaEngine",
 }
 NEEDS_COMPILER = {"FieldsEngine", "LanesEngine", "BitsEngine", "LatticeEngine", "DenseEngine"}
@@ -87,11 +97,17 @@ def _held_once(work: Work) -> bool:
     return work.coldest is None
 
 
+def _unlike(scan: Scan) -> bool:
+    """Whether inputs remember, or each cell has a persistence of its own."""
+    return bool(scan.memory) or np.ndim(scan.persistence) > 0
+
+
 def _by_colour(work: Work) -> bool:
     """Whether sites move class by class; the order within a class is free."""
     return 0 < len(work.scan.sizes) < len(work.scan.sites)
 
 
+_CELLS = _Rule("cells", lambda work: _unlike(work.scan), "inputs that settle, or cells of unequal persistence")
 # The first rule that applies, and whose layout refuses nothing, decides.
 _ISING = (
     _Rule(
@@ -113,12 +129,21 @@ _ISING = (
     _Rule("fields", lambda work: True, "one chain at a time, with its fields kept up to date"),
     _Rule("lanes", lambda work: True, "the order of updates needs it"),
     _Rule("counter", lambda work: True, "double precision and any scan"),
+    _CELLS,
 )
 _RULES: tuple[tuple[type[EnergyModel], tuple[_Rule, ...]], ...] = (
     (IsingModel, _ISING),
-    (DirectedModel, (_Rule("counter", lambda work: True, "couplings that are not mutual"),)),
-    (CategoricalModel, (_Rule("categorical", lambda work: True, "sites hold categories"),)),
+    (DirectedModel, (_Rule("counter", lambda work: True, "couplings that are not mutual"), _CELLS)),
+    (
+        CategoricalModel,
+        (
+            _Rule("categorical", lambda work: True, "sites hold categories"),
+            _Rule("hybrid", lambda work: True, "sites hold categories, and relax by draws of p-cells"),
+        ),
+    ),
     (PolynomialModel, (_Rule("polynomial", lambda work: True, "terms of any order"),)),
+    (HybridModel, (_Rule("hybrid", lambda work: True, "some sites hold categories and some reals"),)),
+    (GaussianModel, (_Rule("hybrid", lambda work: True, "sites hold reals"),)),
 )
 
 
@@ -168,6 +193,10 @@ def _refusals(engine: type[Engine], work: Work) -> list[str]:
         return ["it is made of vector instructions, and compilation is switched off (NUMBA_DISABLE_JIT)"]
     if work.ladder and engine.__name__ in ONE_BETA:
         return ["it gives every chain the same β"]
+    if engine.__name__ != "HybridEngine" and (work.scan.relaxation is not None or work.scan.settling is not None):
+        return ["it knows neither p-cells that relax categories nor modes that settle"]
+    if engine.__name__ != "CellsEngine" and _unlike(work.scan):
+        return ["it knows neither inputs that settle nor cells of unequal persistence"]
     reasons = engine.refusals(work.model, work.scan, work.options, work.beta)
     if not reasons and work.coldest is not None:
         reasons = engine.refusals(work.coldest, work.scan, work.options, work.beta)
@@ -175,4 +204,4 @@ def _refusals(engine: type[Engine], work: Work) -> list[str]:
 
 
 def states_dtype(model: EnergyModel) -> type:
-    return np.int8 if model.domain == "spin" else np.int16
+    return {"spin": np.int8, "category": np.int16}.get(model.domain, np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pbits
-from hardware_models.clocked import UPDATES, Timing, scan_of, weights_per_update
+from hardware_models.clocked import UPDATES, ClockedProgram, Timing, scan_of, weights_per_update
 from hardware_models.gibbs import Array as Gibbs
 from hardware_models.pbit import Array
 from pbits.mapping import Complete, FixedPoint, Grid
@@ -230,3 +230,45 @@ def test_beta_is_followed_step_by_step():
     # Five standard errors at each of four sweeps: one false alarm in 10^5.
     assert (np.abs(found - expected) < 5 * np.sqrt((1 - expected**2) / 40_000)).all()
     assert all(low < high for low, high in pairwise(found))
+
+
+# What depends on the state
+
+
+FIELDS = pbits.IsingModel([[0.0, 0.4], [0.4, 0.0]], [0.6, -0.1])
+
+
+class Counting(Array):
+    """Counts the spins that are up, of each phase."""
+
+    def _program(self, model, schedule, placement):
+        def up(held, beta, states):
+            assert held.n == states.shape[1]
+            return beta * float((states > 0).sum(axis=1).mean())
+
+        return ClockedProgram(model, placement, update="chromatic", timing=Timing(), by_state={"up": up})
+
+
+def test_what_depends_on_the_state_is_counted_from_looks():
+    schedule = pbits.Schedule(n_samples=2000, n_warmup=200, chains=64)
+    run = pbits.run(FIELDS, Counting(), schedule, seed=1)
+    of_phase = ((1 + np.asarray(pbits.exact(FIELDS).mean)) / 2).sum()
+    looked = run.record["notes"]["counted_by_state"]
+    assert (looked["names"], looked["chains_looked_at"]) == (["up"], 64)
+    assert looked["looks"] >= 60
+    # Two phases a sweep. 64 looks at 64 chains: some 4096 independent numbers of spread below 0.9; five standard errors
+    assert abs(run.counts["up"] / (2 * 64 * 2200) - of_phase) < 5 * 0.9 / np.sqrt(4096)
+    # At each step what is held then counts: here β itself.
+    slow = pbits.Schedule.anneal(sweeps=1000, chains=64, beta_start=0.5, beta_stop=1.5, shape="linear")
+    still = pbits.IsingModel(np.zeros((2, 2)))
+    annealed = pbits.run(still, Counting(), slow, seed=1).counts["up"]
+    assert abs(annealed / (64 * 1000) - 1.0) < 0.06
+    ladder = pbits.Schedule(n_samples=500, n_warmup=0, chains=4, ladder=(2.0, 1.0, 0.5, 0.5))
+    assert abs(pbits.run(still, Counting(), ladder, seed=1).counts["up"] / (4 * 500) - 1.0) < 0.35
+
+
+def test_looks_on_the_way_change_no_draw():
+    schedule = pbits.Schedule(n_samples=300, n_warmup=7, steps_per_sample=3, chains=40)
+    watched = pbits.run(FIELDS, Counting(), schedule, seed=5)
+    alone = pbits.run(FIELDS, Array(update="chromatic"), schedule, seed=5)
+    assert (watched.states == alone.states).all()

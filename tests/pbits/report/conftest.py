@@ -99,6 +99,28 @@ def ideal(**fields):
     )
 
 
+def span(lane, phase, start, end, pieces):
+    return {"lane": lane, "phase": phase, "start_s": start, "end_s": end, "busy_s": end - start, "pieces": pieces}
+
+
+TIMELINE = {
+    "buffers": 1,
+    "device_time_s": 1.000035,
+    "bottleneck": "programming",
+    "frame_s": {"sampling": 1e-5, "read-out": 2.5e-5},
+    "lanes": {
+        "programming": {"busy_s": 1.0, "share": 0.999965, "pieces": 1, "saves_s": 1.0},
+        "sampling": {"busy_s": 1e-5, "share": 1e-5, "pieces": 1000, "saves_s": 1e-5},
+        "read-out": {"busy_s": 2.5e-5, "share": 2.5e-5, "pieces": 1, "saves_s": 2.5e-5},
+    },
+    "spans": [
+        span("programming", "programming", 0.0, 1.0, 1),
+        span("sampling", "sweeping", 1.0, 1.00001, 1000),
+        span("read-out", "read-out", 1.00001, 1.000035, 1),
+    ],
+}
+
+
 CITIES = {
     "kind": "tour",
     "coordinates": [[0.0, 0.0], [4.0, 0.5], [5.0, 3.0], [2.0, 4.0], [-1.0, 2.5]],
@@ -131,6 +153,7 @@ def anneal():
             picture={**CITIES, "tour": [0, 2, 1, 3, 4], "caption": "Length 15.9 km"},
             device_time_s=1.000035,
             phases={"programming": 1.0, "sweeping": 1e-5, "read-out": 2.5e-5},
+            timeline=TIMELINE,
             joules={
                 **{"at_boundary": at, "stated": own, "per_sample": 1.38e-11},
                 "quality": quality(2.64e-10, 8e-11, 8e-10, boundary="board", evidence="assumed"),
