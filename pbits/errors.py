@@ -56,7 +56,8 @@ class Errors:
     converged : bool
         Whether the effective samples, and with them the floor, can be trusted (`Diagnosis.converged`).
     clock_known_to : float
-        What the numerical law of a machine with slow synapses, and so `clock`, may be off by; 0 where it is exact.
+        What the numerical law of a machine with slow synapses, or inputs that settle, and so `clock`, may be off by; 0
+        where it is exact.
     """
 
     measure: str

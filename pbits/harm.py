@@ -25,20 +25,23 @@ def warn_of_harm(run: Run, against: EnergyModel | None = None) -> None:
     """Warn of the harms that a machine's notes list, with their size.
 
     The size is the total variation between what is held and what was posed, or is aimed at, where laws of both can be
-    written down (`Run.errors.mapping`). Elsewhere it is `odds_moved` over the draws.
+    written down (`Run.errors.mapping`), and what the clock adds. Elsewhere it is `odds_moved` over the draws, which
+    tells nothing where the clock alone does harm.
     """
     harms = run.record["notes"].get("harms", [])
     if not harms:
         return
     if run.errors is not None:
         size = f"{run.errors.measure} to the posed model {run.errors.mapping:.2g}"
+        if run.errors.clock:
+            size += f", and by the clock {run.errors.clock:.2g}"
     else:
         moved = odds_moved(
             run.model if against is None else against, run.realised, float(run.schedule.beta), run.states
         )
         size = (
             "how much this moves the law is not known"
-            if moved is None
+            if not moved
             else f"an update goes otherwise than posed with probability {moved:.2g}, the mean over p-bits and draws"
         )
     warnings.warn(HarmWarning(f"{run.record['machine']['name']}: {', '.join(harms)}; {size}"), stacklevel=3)

@@ -38,6 +38,8 @@ from pbits.runner import run
 from pbits.schedule import Schedule
 from pbits.substrate import Law, NotMappable, Substrate
 
+# Of couplings and fields that a machine refuses as they are.
+_SCALES = (0.5, 0.25, 0.125)
 SPINS = 10
 REALS = 5
 DRAWS = 1_000_000
@@ -73,7 +75,7 @@ def native_models(machine: Substrate, seed: int = 0) -> tuple[EnergyModel, ...]:
     """Small random models on the machine's own connection graph: one of spins, one of reals, as it holds them.
 
     Spins: J ~ N(0, 1)/√n on the wires of a compact piece of n sites, scaled down to the machine's cap,
-    h ~ 0.3 N(0, 1). n is 10, or the most that the machine has sites for and whose law can be written down: ten
+    h ~ 0.3 N(0, 1), and both halved, up to three times, for a machine that refuses them. n is 10, or the most that the machine has sites for and whose law can be written down: ten
     spins behind an embedding lie on more cells than can be enumerated. Reals: five sites, a symmetric diagonally
     dominant A with negative couplings, which passive circuits realise too, and b ~ N(0, 1). Sites that hold
     categories are not checked: no law of theirs is stated.
@@ -106,8 +108,13 @@ def _native_spins(machine: Substrate, rng: np.random.Generator) -> IsingModel:
         largest = np.abs(weights).max(initial=0.0)
         if can.max_coupling is not None and largest > can.max_coupling:
             weights *= can.max_coupling / largest
-        model = IsingModel.from_edges(n, edges, weights, 0.3 * rng.normal(size=n))
+        fields = 0.3 * rng.normal(size=n)
+        model = IsingModel.from_edges(n, edges, weights, fields)
         refused = machine.limits(model, schedule)
+        for scale in _SCALES if refused else ():
+            model = IsingModel.from_edges(n, edges, scale * weights, scale * fields)
+            if not (refused := machine.limits(model, schedule)):
+                break
         if refused:
             assert can.topology is None, f"{machine.name} refuses a model on its own wires: {'; '.join(refused)}"
             continue

@@ -60,7 +60,7 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 
 
 # Pages that show what their Python prints.
-PRINTED = ("explanation/gibbs_cells", "explanation/ten_thousand")
+PRINTED = ("explanation/gibbs_arrays", "explanation/gibbs_cells", "explanation/ten_thousand")
 
 
 @pytest.mark.parametrize("page", PRINTED)

@@ -16,11 +16,11 @@ from pbits.diagnostics import tau_int
 from pbits.errors import histogram
 from pbits.reference import conditionals, exact_tau_int, stationary_of, total_variation, transition
 
-RING = pbits.IsingModel.from_edges(4, [(0, 1), (1, 3), (2, 3), (0, 2)], [0.6, 0.6, 0.6, -0.6], [0.2, 0, 0, 0.1])
-PHASES = [[0, 3], [1, 2]]
+CHAIN = pbits.IsingModel.from_edges(3, [(0, 1), (1, 2)], [0.9, -0.7], [0.2, 0, 0.1])
+PHASES = [[0, 2], [1]]
 CELL = Cell.published()
 TAU_RNG, TAU_BIAS = CELL.tau_rng_s.value, CELL.tau_bias_s.value
-LAW = pbits.exact(RING)
+LAW = pbits.exact(CHAIN)
 DATA, LINE, OTHER = "#d9822b", "#222222", "#3b6ea5"
 
 
@@ -31,13 +31,13 @@ def law_error(phase_s, lazy):
         "memory": np.exp(-phase_s / TAU_BIAS),
         "persistence": np.exp(-phase_s / TAU_RNG) if lazy else 0.0,
     }
-    return total_variation(stationary_of(RING, 1.0, rule).probabilities, LAW.probabilities)
+    return total_variation(stationary_of(CHAIN, 1.0, rule).probabilities, LAW.probabilities)
 
 
 def sweeps(phase_s):
     """τ_int of the slowest spin, its inputs settled."""
-    T = transition(RING, "phases", phases=PHASES, persistence=np.exp(-phase_s / TAU_RNG))
-    return max(exact_tau_int(T, LAW.probabilities, LAW.states[:, site]) for site in range(RING.n))
+    T = transition(CHAIN, "phases", phases=PHASES, persistence=np.exp(-phase_s / TAU_RNG))
+    return max(exact_tau_int(T, LAW.probabilities, LAW.states[:, site]) for site in range(CHAIN.n))
 
 
 def run(phase_s, lazy, samples, thinning):
@@ -45,16 +45,16 @@ def run(phase_s, lazy, samples, thinning):
         rules="G4", rows=4, columns=4, phase_s=phase_s, tau_s=TAU_RNG if lazy else None, tau_bias_s=TAU_BIAS
     )
     schedule = pbits.Schedule(n_samples=samples, n_warmup=200, steps_per_sample=thinning, chains=1000)
-    return pbits.run(RING, machine, schedule, seed=1)
+    return pbits.run(CHAIN, machine, schedule, seed=1)
 
 
 def joules(phase_s):
     """Of an effective sample: with a random bit that costs the same at any Δt, and with one of steady power."""
-    left, up = np.exp(-phase_s / TAU_RNG), conditionals(RING)
+    left, up = np.exp(-phase_s / TAU_RNG), conditionals(CHAIN)
     toggle = (1 - left) * LAW.probabilities @ np.where(LAW.states > 0, 1 - up, up).mean(axis=1)
     parts = CELL.update_joules("G12", toggle=float(toggle), bias_s=2 * phase_s)
     other = parts.bias.value + parts.clock.value + parts.wires.value
-    updates = RING.n * sweeps(phase_s)
+    updates = CHAIN.n * sweeps(phase_s)
     return updates * (other + parts.rng.value), updates * (other + parts.rng.value * 2 * phase_s / TAU_RNG)
 
 
@@ -78,7 +78,7 @@ def mixing(ax):
     ax.loglog(ratios, [2 * x * sweeps(x * TAU_RNG) for x in ratios], color=OTHER, label="2Δt τ$_{int}$/τ$_{rng}$")
     for x in (0.2, 0.5, 1.0, 3.0):
         states = run(x * TAU_RNG, True, 1500, 1).states
-        ax.loglog(x, max(tau_int(states[..., site]) for site in range(RING.n)), "o", ms=5, color=DATA)
+        ax.loglog(x, max(tau_int(states[..., site]) for site in range(CHAIN.n)), "o", ms=5, color=DATA)
     ax.plot([], [], "o", ms=5, color=DATA, label="simulated, inputs that settle in τ$_{rng}$/5")
     ax.set(xlabel="Δt/τ$_{rng}$", title="Short phases mix slowly, and cost little time")
     ax.set_yticks([2, 5, 10, 20, 50], labels=["2", "5", "10", "20", "50"])
@@ -93,9 +93,9 @@ def trade(ax):
     ax.semilogx(ratios, 1e15 * steady, color=OTHER, label="random bit: steady power")
     ax.set(
         xlabel="Δt/τ$_{rng}$",
-        ylabel="fJ per effective sample of 4 cells",
+        ylabel="fJ per effective sample of 3 cells",
         title="Joules have a best phase",
-        ylim=(0, 70),
+        ylim=(0, 105),
     )
     ax.legend(fontsize=8, frameon=False, loc="upper center")
 

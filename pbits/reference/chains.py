@@ -62,7 +62,7 @@ def transition(
     *,
     order: Sequence[int] | None = None,
     phases: Sequence[Sequence[int]] | None = None,
-    persistence: float = 0.0,
+    persistence: ArrayLike = 0.0,
     rates: ArrayLike | None = None,
     time_step: float | None = None,
 ) -> NDArray[np.float64]:
@@ -101,7 +101,7 @@ def transition_of(
     down: ArrayLike | None = None,
     order: Sequence[int] | None = None,
     phases: Sequence[Sequence[int]] | None = None,
-    persistence: float = 0.0,
+    persistence: ArrayLike = 0.0,
     rates: ArrayLike | None = None,
     time_step: float | None = None,
 ) -> NDArray[np.float64]:
@@ -126,10 +126,10 @@ def transition_of(
         For ``sequential``; 0 … n−1 when absent.
     phases : groups of sites
         For ``phases`` and ``chromatic``.
-    persistence : float in [0, 1)
-        ρ, by which a cell keeps its old spin: P(s'_i = +1 | s) = (1 − ρ)p_i + ρ[s_i = +1]. A two-state cell
-        that relaxes at rate 1/τ towards its input has ρ = exp(−Δt/τ). ``synchronous`` with ρ = 1 − q is the
-        rule in which each site updates with probability q.
+    persistence : float in [0, 1), or (n,) of them
+        ρ, by which a cell keeps its old spin: P(s'_i = +1 | s) = (1 − ρ)p_i + ρ[s_i = +1], of all sites or of each.
+        A two-state cell that relaxes at rate 1/τ towards its input has ρ = exp(−Δt/τ). ``synchronous`` with ρ = 1 − q
+        is the rule in which each site updates with probability q.
     rates : (n,) positive array, optional
         For ``random`` and ``discrete``: ν_i, how fast each site is; 1 when absent.
     time_step : positive float
@@ -145,8 +145,9 @@ def transition_of(
     states = _states(n)
     if up.shape != states.shape or not ((up >= 0) & (up <= 1)).all():
         raise ValueError(f"up has shape {up.shape}; expected probabilities of shape (2^n, n)")
-    if not 0 <= persistence < 1:
-        raise ValueError(f"persistence is {persistence}; it must be at least 0 and below 1")
+    stays = np.asarray(persistence, dtype=np.float64)
+    if stays.shape not in ((), (n,)) or not ((stays >= 0) & (stays < 1)).all():
+        raise ValueError(f"persistence is {persistence}; it must be at least 0 and below 1, one number or {n}")
     if order is not None and rule != "sequential":
         raise ValueError(f"order is for the rule 'sequential', not for {rule!r}")
     if (phases is not None) != (rule in ("phases", "chromatic")):
@@ -160,8 +161,8 @@ def transition_of(
         raise ValueError(f"rates are {rates!r}; expected {n} positive numbers")
     down = 1 - up if down is None else np.asarray(down, dtype=np.float64)
     lazy = (
-        (1 - persistence) * up + persistence * (states > 0),
-        (1 - persistence) * down + persistence * (states < 0),
+        (1 - stays) * up + stays * (states > 0),
+        (1 - stays) * down + stays * (states < 0),
     )
     singles = [[site] for site in range(n)]
     if rule == "random":

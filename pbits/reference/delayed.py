@@ -109,20 +109,20 @@ def delayed_law(
     # For how long a network goes on about what disturbed it, at most: ‖Σ_t (Tᵗ − π)‖, and its synapses.
     memory = np.abs(np.linalg.inv(np.eye(len(start)) - instant + start) - start).sum(axis=1).max() / speeds.sum() + s
     if synapse == "delay":
-        return _refined(_delays(conditionals(model, beta), speeds, s, start, float(memory)), _DEAR[synapse])
+        return refined(_delays(conditionals(model, beta), speeds, s, start, float(memory)), _DEAR[synapse])
     if not isinstance(model, IsingModel | DirectedModel):
         raise ValueError(f"the inputs of a {type(model).__name__} are not linear; filters need couplings of two p-bits")
-    return _refined(_filters(model, beta, speeds, s, start, float(memory)), _DEAR[synapse])
+    return refined(_filters(model, beta, speeds, s, start, float(memory)), _DEAR[synapse])
 
 
-def _refined(levels: Iterable[tuple[int, Array, float]], dear: int) -> tuple[Array, float]:
+def refined(levels: Iterable[tuple[int, Array, float]], dear: int, fair: float = _FAIR) -> tuple[Array, float]:
     """Go through (number of states, law, noise), finer and finer, until the error is small or the next is dear."""
     law, error, changes = np.zeros(1), 1.0, []
     for states, finer, noise in levels:
         if law.size > 1:
             changes.append(float(np.abs(finer - law).sum() / 2))
         law, error = finer, _left(changes, noise)
-        if error < _GOAL or (error < _FAIR and states >= dear) or (len(changes) > 1 and changes[-1] <= noise):
+        if error < _GOAL or (error < fair and states >= dear) or (len(changes) > 1 and changes[-1] <= noise):
             break
     # Of extrapolations, and of weights, the rarest states may come out below 0.
     law = np.maximum(law, 0.0)
@@ -189,7 +189,7 @@ def _on_grid(up: Array, rates: Array, s: float, K: int, start: Array) -> Level:
 
     quiet = np.zeros((m,) * (K + 1))
     quiet[(equal,) * (K + 1)] = start
-    law, residual = _fixed_point(window, quiet.ravel())
+    law, residual = fixed_point(window, quiet.ravel())
     return law.reshape(m, -1).sum(axis=1), residual
 
 
@@ -219,7 +219,7 @@ def _on_points(
     # y = e^(−t/s) of the time t to the next firing, of rate Λ, has the density Λs·y^(Λs − 1): this many points
     # average every polynomial in y that occurs.
     y, weight = _gauss_power(n * degree // 2 + 1, float(rates.sum()) * s)
-    relax = [block_diag(_lagrange(x, -1 + (x + 1) * left), _lagrange(x, 1 + (x - 1) * left)) for left in y]
+    relax = [block_diag(lagrange(x, -1 + (x + 1) * left), lagrange(x, 1 + (x - 1) * left)) for left in y]
     J = model.csr.toarray()
     voltages = np.stack(np.meshgrid(*[x] * n, indexing="ij"), axis=-1)
     up = expit(2 * beta * (voltages @ J.T + model.h)).reshape(*(1, points) * n, n)
@@ -247,7 +247,7 @@ def _on_points(
     settled = np.zeros((2, points) * n)
     ends = np.array([0, degree])
     settled[tuple(axis for spin in np.indices((2,) * n) for axis in (spin, ends[spin]))] = start.reshape((2,) * n)
-    law, residual = _fixed_point(fire_and_relax, settled.ravel())
+    law, residual = fixed_point(fire_and_relax, settled.ravel())
     return law.reshape((2, points) * n).sum(axis=tuple(range(1, 2 * n, 2))).ravel(), residual
 
 
@@ -263,7 +263,7 @@ def _gauss_power(points: int, power: float) -> tuple[Array, Array]:
     return (1 + nodes) / 2, vectors[0] ** 2
 
 
-def _lagrange(x: Array, at: Array) -> Array:
+def lagrange(x: Array, at: Array) -> Array:
     """Values at some points of the Lagrange polynomials of the Chebyshev points x; shape (at, x)."""
     weights = (-1.0) ** np.arange(len(x))
     weights[[0, -1]] /= 2
@@ -277,7 +277,7 @@ def _lagrange(x: Array, at: Array) -> Array:
 # ---- both ----
 
 
-def _fixed_point(advance: Callable[[Array], Array], start: Array) -> Level:
+def fixed_point(advance: Callable[[Array], Array], start: Array) -> Level:
     """The law that `advance`, linear and keeping the sum, leaves as it is; and what ‖·‖₁ of its change is left."""
 
     def equations(law: Array) -> Array:

@@ -14,6 +14,7 @@ from pbits.models.base import read_only
 from pbits.reference import chips
 from pbits.reference.chains import MAX_SPINS, stationary, transition
 from pbits.reference.delayed import MAX_DELAYED, delayed_law
+from pbits.reference.unsettled import MAX_UNSETTLED, unsettled_law
 
 Network = TypeVar("Network", bound=IsingModel | DirectedModel)
 
@@ -41,22 +42,27 @@ def stationary_of(model: EnergyModel, beta: float, rule: Mapping[str, Any]) -> S
     Parameters
     ----------
     model : EnergyModel
-        Of spins; up to 10 of them, fewer where synapses are slow.
+        Of spins; up to 10 of them, fewer where synapses are slow or inputs settle.
     beta : float
     rule : mapping
         ``{"rule": "poisson", "synapse": "instant" | "delay" | "rc", "s": τ_S/τ_N, "rates": …}``, ``{"rule": "chips",
-        …}`` with the arguments of `pbits.reference.chips.law`, or the arguments of `transition`.
+        …}`` with the arguments of `pbits.reference.chips.law`, ``{"rule": "unsettled", …}`` with those of
+        `pbits.reference.unsettled.unsettled_law`, or the arguments of `transition`.
 
     Raises
     ------
     ValueError
-        As `transition`, and where slow synapses have too many p-bits.
+        As `transition`, and where slow synapses or inputs that settle have too many p-bits.
     """
     how = dict(rule)
+    given = {name: value for name, value in how.items() if name != "rule"}
     if how["rule"] == "chips":
         assert isinstance(model, IsingModel)
-        law = chips.law(model, beta, **{name: value for name, value in how.items() if name != "rule"})
-        return StationaryLaw(probabilities=read_only(law), error=0.0)
+        return StationaryLaw(probabilities=read_only(chips.law(model, beta, **given)), error=0.0)
+    if how["rule"] == "unsettled":
+        assert isinstance(model, IsingModel | DirectedModel)
+        probabilities, error = unsettled_law(model, beta, **given)
+        return StationaryLaw(probabilities=read_only(probabilities), error=error)
     if how["rule"] != "poisson":
         return StationaryLaw(probabilities=read_only(stationary(transition(model, beta=beta, **how))), error=0.0)
     synapse, s, rates = how.get("synapse", "instant"), how.get("s", 0.0), how.get("rates")
@@ -82,6 +88,8 @@ def most_spins(rule: Mapping[str, Any]) -> int:
     """How many spins `stationary_of` takes under a rule."""
     if rule.get("rule") == "chips":
         return chips.MAX_SPINS
+    if rule.get("rule") == "unsettled":
+        return MAX_UNSETTLED
     slow = rule.get("synapse", "instant") if rule.get("s", 0.0) else "instant"
     return MAX_SPINS if slow == "instant" else MAX_DELAYED[slow]
 

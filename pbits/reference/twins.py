@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.models import IsingModel
+from pbits.models import DirectedModel, IsingModel
 
 Key = tuple[int, int]
 
@@ -65,6 +65,40 @@ def sweep_phases(
                     field = float(J[site] @ before[:, chain] + h[site])
                     up = (1 - persistence) / (1 + math.exp(-2 * beta * field))
                     up += persistence * (before[site, chain] == 1)
+                    u = uniform(key, chain0 + chain, site, step0 + t)
+                    spins[site, chain] = 1 if u < up else -1
+            toggles += int((spins != before).sum())
+    return toggles
+
+
+def sweep_cells(
+    spins: NDArray[np.int8],
+    voltages: NDArray[np.float64],
+    model: IsingModel | DirectedModel,
+    phases: Sequence[Sequence[int]],
+    betas: NDArray[np.float64],
+    key: Key,
+    *,
+    memory: float,
+    persistence: Sequence[float],
+    chain0: int = 0,
+    step0: int = 0,
+) -> int:
+    """Twin of `pbits.kernels.settling.sweep_cells`; changes `spins` and `voltages` (n, chains), returns the toggles.
+
+    `betas` is (steps, chains). Unlike the kernel it settles all sites in every phase, also those that never move.
+    """
+    J, h = model.csr.toarray(), model.h
+    toggles = 0
+    for t, row in enumerate(betas):
+        for phase in phases:
+            before = spins.copy()
+            asked = row * (J @ before + h[:, None])
+            voltages[:] = asked + (voltages - asked) * memory
+            for site in phase:
+                for chain in range(spins.shape[1]):
+                    up = (1 - persistence[site]) / (1 + math.exp(-2 * voltages[site, chain]))
+                    up += persistence[site] * (before[site, chain] == 1)
                     u = uniform(key, chain0 + chain, site, step0 + t)
                     spins[site, chain] = 1 if u < up else -1
             toggles += int((spins != before).sum())

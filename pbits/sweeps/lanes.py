@@ -128,7 +128,7 @@ class LanesEngine(Engine):
         scales = np.minimum(2 * lanes.LOG2_E * betas * self._couplings.unit, MOST)
         scales = scales.astype(np.float32).reshape(len(betas), -1)
         if record is None:
-            return self._advance(scales, follow)
+            return self._advance(scales, 0, len(scales), follow)
         if self._workers(every) == 1:
             toggles = lanes.sweep(
                 self._couplings, posed, self._order, self._chains, scales, *self._rule, every, whole, follow
@@ -136,7 +136,7 @@ class LanesEngine(Engine):
         else:
             toggles = 0
             for number in range(len(scales) // every):
-                toggles += self._advance(scales[number * every : (number + 1) * every], follow)
+                toggles += self._advance(scales, number * every, (number + 1) * every, follow)
                 lanes.look(self._chains, posed, follow, whole, number)
         record.best_energy = float(looks.best_energy[0])
         if whole.energies is not looks.energies:
@@ -150,15 +150,16 @@ class LanesEngine(Engine):
         updates = len(self._order.sites) * self._chains.count * steps
         return min(self.threads, len(self._chains.spins)) if updates >= _WORTH_A_TEAM else 1
 
-    def _advance(self, scales: NDArray[np.float32], follow: bool) -> int:
-        workers, vectors = self._workers(len(scales)), len(self._chains.spins)
+    def _advance(self, scales: NDArray[np.float32], begin: int, end: int, follow: bool) -> int:
+        workers, vectors = self._workers(end - begin), len(self._chains.spins)
         shares = chain_blocks(vectors, -(-vectors // workers))
 
         def share(k: int) -> int:
             part = shares[k]
             return lanes.advance(
-                self._couplings, self._order, self._chains, scales, *self._rule, follow, part.start, part.stop
-            )
+                self._couplings, self._order, self._chains, scales, begin, end, *self._rule, follow, part.start,
+                part.stop,
+            )  # fmt: skip
 
         with Pool(len(shares)) as pool:
             return sum(pool.map(share, len(shares)))

@@ -274,9 +274,9 @@ def test_what_blocks_share_is_made_once_however_many_threads_ask():
         return made[-1]
 
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: made_once(cache, posed, GAINS, make), range(16))) == {0}
-    assert made_once(cache, posed, GAINS.copy(), make) == 1
-    assert made_once(cache, model(), GAINS, make) == 2
+        assert set(pool.map(lambda _: made_once(cache, posed, (GAINS,), make), range(16))) == {0}
+    assert made_once(cache, posed, (GAINS.copy(),), make) == 1
+    assert made_once(cache, model(), (GAINS,), make) == 2
     scan = Scan.sequential(6, gains=GAINS)
     assert engine(posed, scan)._couplings is engine(posed, scan, chain=1)._couplings
     assert engine(posed, scan)._couplings is not engine(posed)._couplings

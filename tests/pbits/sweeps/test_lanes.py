@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 import pbits
 from pbits.reference import conditionals, stationary, transition, transition_of
 from pbits.sweeps import Key, Options, Record, Scan
+from pbits.sweeps import lanes as sweeps
 from pbits.sweeps.lanes import MAX_LOG_ODDS_ERROR, LanesEngine, _rounding
 
 KEY = Key(thermal=(np.uint32(11), np.uint32(22)), site=(np.uint32(33), np.uint32(44)))
@@ -283,6 +284,28 @@ def test_equal_couplings_of_many_neighbours_are_refused_and_usual_models_are_not
             )
             lattice = pbits.IsingModel.from_edges(n, edges, draw(size=len(edges)))
             assert LanesEngine.refusals(lattice, Scan.sequential(n), Options(), 3.0) == []
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("phases", [[[i] for i in range(6)], [[3, 0], [5], [1, 2, 4]]], ids=["alone", "together"])
+def test_threads_that_share_the_vectors_of_chains_change_nothing(phases, threads, monkeypatch):
+    posed, betas = model(), np.linspace(0.2, 1.0, 12)
+    scan = Scan.of(phases, independent=len(phases) == 6)
+    notes, toggles, states = [], [], []
+    for workers in (1, threads):
+        monkeypatch.setattr(sweeps, "_WORTH_A_TEAM", 0)
+        block = engine(posed, scan, chains=50)
+        block.threads = workers
+        notes.append(record(posed, 50, 4, draws=True, sums=True))
+        toggles.append((block.advance(betas, 0), block.sweep(betas, 12, 3, notes[-1])))
+        states.append(block.states())
+    one, other = notes
+    assert toggles[0] == toggles[1]
+    assert np.array_equal(*states)
+    assert np.array_equal(one.energies, other.energies)
+    assert np.array_equal(one.draws, other.draws)
+    assert np.array_equal(one.edge_sums, other.edge_sums)
+    assert one.best_energy == other.best_energy
 
 
 def test_blocks_share_the_couplings_of_a_model_and_its_gains():
