@@ -89,7 +89,7 @@ def check_conditionals(
         None where there are fewer than 16 draws, no free site, or β = 0, at which every law agrees.
     """
     chains, draws, n = states.shape
-    free = np.setdiff1d(np.arange(n), [] if clamped is None else clamped)
+    free = np.delete(np.arange(n), [] if clamped is None else clamped)
     # Evenly spaced draws of every chain, as many as the work allows; a group is one chain or a stretch of it.
     stretches = -(-GROUPS // chains)
     allowed = max(WORK // ((model.csr.nnz + n) * chains), stretches)

@@ -82,3 +82,35 @@ def greedy_colours(indptr, indices, order):
             least += 1
         colour[site] = least
     return colour
+
+
+@kernel
+def smallest_last(indptr, indices):
+    """Sites so ordered that each, when it and those before it are all there is, has the fewest neighbours; (n,) int64.
+
+    Greedy colours in this order are at most d + 1, where every subgraph has a site of d neighbours or fewer
+    (D. W. Matula, L. L. Beck, J. ACM 30, 417 (1983)).
+    """
+    n = len(indptr) - 1
+    degree = np.empty(n, dtype=np.int64)
+    for site in range(n):
+        degree[site] = indptr[site + 1] - indptr[site]
+    # Sites are taken from the front; the others stay sorted by the neighbours they have left, and those with d begin
+    # at starts[d], or where the others begin.
+    sites, starts = sorted_by(degree, degree.max() + 1)
+    place = np.empty(n, dtype=np.int64)
+    for k in range(n):
+        place[sites[k]] = k
+    for k in range(n):
+        for edge in range(indptr[sites[k]], indptr[sites[k] + 1]):
+            other = indices[edge]
+            if place[other] <= k:
+                continue
+            left = degree[other]
+            front = max(starts[left], k + 1)
+            first = sites[front]
+            sites[front], sites[place[other]] = other, first
+            place[first], place[other] = place[other], front
+            starts[left] = front + 1
+            degree[other] = left - 1
+    return sites[::-1].copy()

@@ -22,7 +22,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from pbits.kernels.jit import inlined, kernel
+from pbits.kernels.jit import inlined, kernel, part
 from pbits.kernels.simd import (
     add_wide,
     as_f32,
@@ -32,7 +32,6 @@ from pbits.kernels.simd import (
     fma,
     i32x16,
     load_f32,
-    load_i32,
     load_i64,
     mask16,
     mask_of,
@@ -42,7 +41,6 @@ from pbits.kernels.simd import (
     splat_i32,
     splat_i64,
     splatted,
-    store_i32,
     store_i64,
     to_f32,
 )
@@ -67,22 +65,23 @@ _0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.
 
 
 class Couplings(NamedTuple):
-    """What chains are swept with.
+    """What chains are swept with: a row for each place of an order, so that memory is read from front to back.
 
     Attributes
     ----------
-    indptr, indices : unsigned
-        CSR rows; unsigned, since they index nothing from behind.
+    starts, others : unsigned
+        The site i that moves at place p sees the sites ``others[starts[p]:starts[p + 1]]``; unsigned, since they
+        index nothing from behind.
     twice : int32
-        2 g_i J_ij/unit at row i, column j.
-    base : (n,) int32
+        2 g_i J_ij/unit, one for each of `others`.
+    base : (m,) int32
         g_i (h_i − Σ_j J_ij)/unit.
     unit : float
         A power of two, in which twice every field is below 2³¹.
     """
 
-    indptr: np.ndarray
-    indices: np.ndarray
+    starts: np.ndarray
+    others: np.ndarray
     twice: np.ndarray
     base: np.ndarray
     unit: float
@@ -122,13 +121,16 @@ class Chains(NamedTuple):
         A generator each.
     energies : (2, lanes) int64
         E − offset in two words; the first is up to date wherever it is followed.
+    active : (vectors,) uint64
+        The lanes that are chains; those above are idle, and not counted.
     count : int
-        How many chains; the lanes above are idle, and not counted.
+        How many chains.
     """
 
     spins: np.ndarray
     streams: np.ndarray
     energies: np.ndarray
+    active: np.ndarray
     count: int
 
 
@@ -245,9 +247,96 @@ def sum_energies(out, word, posed, spins):
         store_i64(out, v * np.uint64(LANES), energy)
 
 
+@inlined
+def _move(field, own, stream, scale, a, b):
+    """Decide of one site of a vector: the spins that flip, what their fields are times their spins, and the stream."""
+    words, stream = next_words(stream)
+    signed = _times_spin(field, own)
+    return flips(words, to_f32(signed) * scale, a, b), signed, stream
+
+
+@inlined
+def _follow(energies, lane, signed, flipped):
+    raised = select(flipped, signed + signed, splat_i32(0))
+    store_i64(energies, lane, add_wide(load_i64(energies, lane), raised))
+
+
+@part
+def _sweep_one(couplings, order, chains, v, scales, pending, follow, a, b):
+    """Sweep vector v once; arguments as in `advance`."""
+    sites, ends, spins = order.sites, order.ends, chains.spins[v]
+    starts, others, twice, base = couplings.starts, couplings.others, couplings.twice, couplings.base
+    lane, active = v * np.uint64(LANES), chains.active[v]
+    stream, scale = load_stream(chains.streams, v), load_f32(scales, lane)
+    offset, bound = splat_f32(a), splat_f32(b * 2.0**32)
+    toggles = np.uint64(0)
+    for phase in range(np.uint64(len(ends)) - _1):
+        begin, end = ends[phase], ends[phase + _1]
+        for place in range(begin, end):
+            site = sites[place]
+            field = _sum_one(base[place], twice, others, starts[place], starts[place + _1], spins)
+            flipped, signed, stream = _move(field, spins[site], stream, scale, offset, bound)
+            if follow:
+                _follow(chains.energies[0], lane, signed, flipped)
+            changed = bits_of(flipped)
+            toggles += _ones(changed & active)
+            if order.together:
+                pending[0, place - begin] = changed
+            else:
+                spins[site] ^= np.uint16(changed)
+        if order.together:
+            for place in range(begin, end):
+                spins[sites[place]] ^= pending[0, place - begin]
+    store_stream(chains.streams, v, stream)
+    return np.int64(toggles)
+
+
+@part
+def _sweep_two(couplings, order, chains, v, scales, pending, follow, a, b):
+    """Sweep vectors v and v + 1 once: what is read of a coupling serves both."""
+    sites, ends, spins, more = order.sites, order.ends, chains.spins[v], chains.spins[v + _1]
+    starts, others, twice, base = couplings.starts, couplings.others, couplings.twice, couplings.base
+    lane, active, more_active = v * np.uint64(LANES), chains.active[v], chains.active[v + _1]
+    stream, scale = load_stream(chains.streams, v), load_f32(scales, lane)
+    more_stream, more_scale = load_stream(chains.streams, v + _1), load_f32(scales, lane + np.uint64(LANES))
+    offset, bound = splat_f32(a), splat_f32(b * 2.0**32)
+    toggles = np.uint64(0)
+    for phase in range(np.uint64(len(ends)) - _1):
+        begin, end = ends[phase], ends[phase + _1]
+        for place in range(begin, end):
+            site = sites[place]
+            field = more_field = splat_i32(base[place])
+            for edge in range(starts[place], starts[place + _1]):
+                other = others[edge]
+                field = _add_where(field, spins[other], twice[edge])
+                more_field = _add_where(more_field, more[other], twice[edge])
+            flipped, signed, stream = _move(field, spins[site], stream, scale, offset, bound)
+            if follow:
+                _follow(chains.energies[0], lane, signed, flipped)
+            changed = bits_of(flipped)
+            flipped, signed, more_stream = _move(more_field, more[site], more_stream, more_scale, offset, bound)
+            if follow:
+                _follow(chains.energies[0], lane + np.uint64(LANES), signed, flipped)
+            more_changed = bits_of(flipped)
+            toggles += _ones(changed & active) + _ones(more_changed & more_active)
+            if order.together:
+                pending[0, place - begin] = changed
+                pending[1, place - begin] = more_changed
+            else:
+                spins[site] ^= np.uint16(changed)
+                more[site] ^= np.uint16(more_changed)
+        if order.together:
+            for place in range(begin, end):
+                spins[sites[place]] ^= pending[0, place - begin]
+                more[sites[place]] ^= pending[1, place - begin]
+    store_stream(chains.streams, v, stream)
+    store_stream(chains.streams, v + _1, more_stream)
+    return np.int64(toggles)
+
+
 @kernel
-def sweep_once(couplings, order, chains, scales, active, sums, pending, follow, a, b):
-    """One sweep; returns the spins that changed.
+def advance(couplings, order, chains, scales, begin, end, a, b, follow, first, last):
+    """Sweeps `begin` … `end` − 1 of the vectors `first` … `last` − 1, which know nothing of the others.
 
     Parameters
     ----------
@@ -255,64 +344,40 @@ def sweep_once(couplings, order, chains, scales, active, sums, pending, follow, 
     order : Order
     chains : Chains
         Changed in place.
-    scales : (lanes,) float32
-        2β·log₂e·unit of each lane.
-    active : (vectors,) uint64
-        The lanes that are chains.
-    sums : (lanes,) int32
-        Work space.
-    pending : (vectors, widest phase) uint16
-        Work space; as wide as that where sites of a phase move together only.
-    follow : bool
-        Whether to keep the energies up to date.
+    scales : (steps, lanes) or (steps, 1) float32
+        2β·log₂e·unit of each sweep and lane, or of each sweep.
     a, b : float
         The rule, see above.
+    follow : bool
+        Whether to keep the first words of the energies up to date.
+
+    Returns
+    -------
+    int
+        Number of spins that changed.
+
+    Notes
+    -----
+    An update of a vector of chains takes one draw of its generator: the low and the high half of word k decide for
+    chains 2k and 2k + 1.
     """
-    spins, sites, ends = chains.spins, order.sites, order.ends
-    indptr, indices, twice, base = couplings.indptr, couplings.indices, couplings.twice, couplings.base
-    vectors = np.uint64(len(spins))
-    offset = splat_f32(a)
-    bound = splat_f32(b * 2.0**32)
-    energies = chains.energies[0]
-    toggles = np.uint64(0)
-    for phase in range(np.uint64(len(ends)) - _1):
-        start, stop = ends[phase], ends[phase + _1]
-        for place in range(start, stop):
-            site = sites[place]
-            first, last = indptr[site], indptr[site + _1]
-            if vectors == _4:
-                f0, f1, f2, f3 = _sum_four(base[site], twice, indices, first, last, spins)
-                store_i32(sums, 0, f0)
-                store_i32(sums, 16, f1)
-                store_i32(sums, 32, f2)
-                store_i32(sums, 48, f3)
-            else:
-                for v in range(vectors):
-                    field = _sum_one(base[site], twice, indices, first, last, spins[v])
-                    store_i32(sums, v * np.uint64(LANES), field)
-            for v in range(vectors):
-                field = load_i32(sums, v * np.uint64(LANES))
-                own = spins[v, site]
-                words, state = next_words(load_stream(chains.streams, v))
-                store_stream(chains.streams, v, state)
-                signed = _times_spin(field, own)
-                y = to_f32(signed) * load_f32(scales, v * np.uint64(LANES))
-                flipped = flips(words, y, offset, bound)
-                if follow:
-                    raised = select(flipped, signed + signed, splat_i32(0))
-                    energy = add_wide(load_i64(energies, v * np.uint64(LANES)), raised)
-                    store_i64(energies, v * np.uint64(LANES), energy)
-                changed = bits_of(flipped)
-                toggles += _ones(changed & active[v])
-                if order.together:
-                    pending[v, place - start] = changed
-                else:
-                    spins[v, site] = own ^ np.uint16(changed)
-        if order.together:
-            for place in range(start, stop):
-                for v in range(vectors):
-                    spins[v, sites[place]] ^= pending[v, place - start]
-    return np.int64(toggles)
+    widest = 0
+    if order.together:
+        for phase in range(len(order.ends) - 1):
+            widest = max(widest, np.int64(order.ends[phase + 1] - order.ends[phase]))
+    pending = np.empty((2, widest), dtype=np.uint16)
+    row = np.empty(len(chains.spins) * LANES, dtype=np.float32)
+    toggles = 0
+    for t in range(begin, end):
+        for lane in range(len(row)):
+            row[lane] = scales[t, min(lane, scales.shape[1] - 1)]
+        v, stop = np.uint64(first), np.uint64(last)
+        while v + _1 < stop:
+            toggles += _sweep_two(couplings, order, chains, v, row, pending, follow, a, b)
+            v += _2
+        if v < stop:
+            toggles += _sweep_one(couplings, order, chains, v, row, pending, follow, a, b)
+    return toggles
 
 
 @kernel
@@ -341,9 +406,9 @@ def unpack(states, spins):
 
 
 @kernel
-def look(chains, active, posed, follow, looks, number):
+def look(chains, posed, follow, looks, number):
     """Note the present states as look `number`."""
-    spins = chains.spins
+    spins, active = chains.spins, chains.active
     for word in range(np.int64(follow), len(posed.units)):
         sum_energies(chains.energies[word], word, posed, spins)
     best = 0
@@ -375,53 +440,16 @@ def look(chains, active, posed, follow, looks, number):
 
 @kernel
 def sweep(couplings, posed, order, chains, scales, a, b, every, looks, follow):
-    """One sweep per row of `scales`, and a look after every `every`-th.
+    """One sweep per row of `scales`, and a look after each `every`; arguments and result as in `advance`.
 
-    Parameters
-    ----------
-    couplings : Couplings
-    posed : Posed
-    order : Order
-    chains : Chains
-        Changed in place.
-    scales : (steps, lanes) or (steps, 1) float32
-        2β·log₂e·unit of each sweep and lane, or of each sweep.
-    a, b : float
-        The rule, see above.
-    every : int
-        0 for no look.
-    looks : Looks
-        Filled in.
-    follow : bool
-        Whether the first words of the energies are right, and kept so; else they are summed at looks. Sites must move
-        one by one, in the fields of `posed`.
-
-    Returns
-    -------
-    int
-        Number of spins that changed.
-
-    Notes
-    -----
-    An update of a vector of chains takes one draw of its generator: the low and the high half of word k decide for
-    chains 2k and 2k + 1.
+    Energies that are followed must be right at the start, and sites must move one by one, in the fields of `posed`;
+    else energies are summed at looks. `looks` is filled in.
     """
-    lanes = len(chains.spins) * LANES
-    active = np.zeros(len(chains.spins), dtype=np.uint64)
-    for chain in range(chains.count):
-        active[chain // LANES] |= _1 << np.uint64(chain % LANES)
-    widest = 0
-    if order.together:
-        for phase in range(len(order.ends) - 1):
-            widest = max(widest, np.int64(order.ends[phase + 1] - order.ends[phase]))
-    pending = np.empty((len(chains.spins), widest), dtype=np.uint16)
-    row = np.empty(lanes, dtype=np.float32)
-    sums = np.empty(lanes, dtype=np.int32)
+    # Not the literal, for which `advance` would be compiled once more.
+    first = np.int64(0)
     toggles = 0
-    for t in range(len(scales)):
-        for lane in range(lanes):
-            row[lane] = scales[t, min(lane, scales.shape[1] - 1)]
-        toggles += sweep_once(couplings, order, chains, row, active, sums, pending, follow, a, b)
-        if every and (t + 1) % every == 0:
-            look(chains, active, posed, follow, looks, t // every)
+    for number in range(len(scales) // every):
+        begin, end = number * every, (number + 1) * every
+        toggles += advance(couplings, order, chains, scales, begin, end, a, b, follow, first, len(chains.spins))
+        look(chains, posed, follow, looks, number)
     return toggles

@@ -17,8 +17,10 @@ from pbits.models.base import read_only
 def colour_classes(model: EnergyModel) -> list[NDArray[np.int64]]:
     """A proper colouring of the interaction graph, as lists of sites per colour, largest class first.
 
-    Bipartite graphs (grids, trees, even cycles) get two colours by breadth-first search; other graphs a greedy
-    colouring in order of falling degree, which uses at most the largest degree + 1 colours. Both take linear time.
+    Bipartite graphs (grids, trees, even cycles) get two colours by breadth-first search. Other graphs are coloured
+    greedily, in order of falling degree and once more with the smallest degree last; the second colouring is
+    taken where it has fewer colours. They are at most d + 1, where every subgraph has a site of d neighbours or fewer.
+    All take linear time, and a graph has the same colours always.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def _colour(model: EnergyModel) -> list[NDArray[np.int64]]:
         degrees = np.diff(indptr)
         rising, _ = graph.sorted_by(degrees.max() - degrees, int(degrees.max()) + 1)
         colour = graph.greedy_colours(indptr, indices, rising)
+        other = graph.greedy_colours(indptr, indices, graph.smallest_last(indptr, indices))
+        colour = other if other.max() < colour.max() else colour
     sites, ends = graph.sorted_by(colour, int(colour.max()) + 1)
     read_only(sites)
     classes = [sites[begin:end] for begin, end in itertools.pairwise(ends.tolist())]

@@ -170,20 +170,20 @@ class Grid(Topology):
         return found
 
     def edges(self) -> NDArray[np.int64]:
-        """All wires (m, 2) as pairs of cells, each once."""
-        cells = np.arange(self.n_sites)
-        row, column = np.divmod(cells, self.columns)
-        pairs = []
-        for a, b in sorted(self.steps):
-            r, c = row + b, column + a
-            if self.torus:
-                r, c = r % self.rows, c % self.columns
-            inside = (r >= 0) & (r < self.rows) & (c >= 0) & (c < self.columns)
-            other = r[inside] * self.columns + c[inside]
-            pairs.append(np.column_stack([cells[inside], other]))
-        first, second = np.sort(np.concatenate(pairs), axis=1).T
-        codes = np.unique((first * self.n_sites + second)[first != second])
-        return np.column_stack(np.divmod(codes, self.n_sites))
+        """All wires (m, 2) as pairs of cells, each once, in rising order."""
+        # Of a step and its reverse, the one that leads to a higher cell; the nearest first.
+        ahead = sorted((b, a) for a, b in self.steps if (b, a) > (0, 0))
+        down, right = np.array(ahead, dtype=np.int32).T
+        row, column = np.divmod(np.arange(self.n_sites, dtype=np.int32)[:, None], np.int32(self.columns))
+        row, column = row + down, column + right
+        if not self.torus:
+            first, step = np.nonzero((row < self.rows) & (column >= 0) & (column < self.columns))
+            return np.column_stack([first, first + (self.columns * down + right)[step]])
+        other = (row % self.rows * np.int64(self.columns) + column % self.columns).ravel()
+        first = np.repeat(np.arange(self.n_sites), len(ahead))
+        codes = np.sort((np.minimum(first, other) * self.n_sites + np.maximum(first, other))[first != other])
+        # Around a small torus two steps may lead to one cell.
+        return np.column_stack(np.divmod(codes[np.diff(codes, prepend=-1) > 0], self.n_sites))
 
     def place(self, model: IsingModel) -> NDArray[np.int64] | None:
         """Cells of a model whose sites are numbered row by row in a window of the grid, any window width."""

@@ -232,7 +232,9 @@ def clamped_sites(
     values = np.empty((len(sites), *((chains,) if by_chain and chains is not None else ())))
     for row, site in enumerate(sites.tolist()):
         values[row] = held[site]
-    for site, row in zip(sites, values):
+    # Of many spins and chains it is quicker to ask once.
+    spins = model.domain == "spin" and (np.abs(values) == 1).all()
+    for site, row in () if spins else zip(sites, values):
         if not model.lists(int(site)):
             continue
         allowed = model.values(int(site))

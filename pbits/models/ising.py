@@ -21,6 +21,7 @@ from pbits.models.base import (
     site_pairs,
     site_states,
 )
+from pbits.models.ebm import ebm_of, edges_of
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -149,7 +150,7 @@ class IsingModel(EnergyModel):
 
     def arrays(self) -> dict[str, NDArray]:
         i, j, w = self.edges()
-        edges = np.column_stack([i, j]).astype(np.int64)
+        edges = np.column_stack([i, j]).astype(_index_type(self.n, self.csr.nnz))
         return {"edges": edges, "weights": w, "h": self.h, "offset": np.array(self.offset)}
 
     @classmethod
@@ -302,6 +303,45 @@ class IsingModel(EnergyModel):
         return dimod.BinaryQuadraticModel.from_ising(
             {site: -float(value) for site, value in enumerate(self.h)}, pairs, self.offset
         )
+
+    @classmethod
+    def from_thrml(cls, ebm: Any) -> IsingModel:
+        """A model from thrml's `IsingEBM`; sites follow `ebm.nodes`.
+
+        Its inverse temperature γ is folded in, J = γw and h = γb: what thrml samples is this model's law at the
+        schedule's default β = 1, and another β of a schedule is a factor on γ.
+
+        Parameters
+        ----------
+        ebm : IsingEBM
+            Or anything with its nodes, edges, biases, weights and beta; thrml need not be installed. Edges that are
+            named twice add up.
+
+        Raises
+        ------
+        TypeError
+            For what has no such parts, or nodes that hold categories; the message says which model to make.
+        ValueError
+            For an edge that names an unknown node, one node twice or more than two, a node that is named twice, as
+            many biases or weights as there are no nodes or edges for, or a number that is not finite.
+
+        Examples
+        --------
+        >>> from types import SimpleNamespace
+        >>> ebm = SimpleNamespace(nodes=["a", "b"], edges=[("a", "b")], biases=[0.0, 1.0], weights=[0.5], beta=2.0)
+        >>> model = IsingModel.from_thrml(ebm)
+        >>> model.h, model.edges()[2]
+        (array([0., 2.]), array([1.]))
+        """
+        return cls.from_edges(*edges_of(ebm))
+
+    def to_thrml(self, beta: float = 1.0) -> Any:
+        """The `IsingEBM` whose law is this model's at β (needs thrml): biases h, weights J, and γ = β.
+
+        Site i is ``nodes[i]``; edges are in the order of `edges`. jax rounds to float32 unless told otherwise, and
+        the offset, which no law knows, is left out.
+        """
+        return ebm_of(self, beta)
 
     @classmethod
     def from_networkx(cls, graph: nx.Graph, weight: str = "weight") -> IsingModel:

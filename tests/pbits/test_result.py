@@ -79,6 +79,16 @@ def test_everything_comes_back(run, tmp_path):
     assert same(pbits.Run.load(again).energies, run.energies)
 
 
+def test_a_model_that_is_held_as_posed_is_stored_once(tmp_path):
+    done = pbits.run(pbits.IsingModel([[0, 1], [1, 0]]), "ideal", SHORT, seed=1)
+    path = done.save(tmp_path / "run.npz")
+    with np.load(path) as stored:
+        assert not [name for name in stored.files if name.startswith("realised/")]
+    loaded = pbits.Run.load(path)
+    assert loaded.realised is loaded.model
+    assert loaded.model.fingerprint() == done.realised.fingerprint()
+
+
 def test_a_loaded_run_is_priced_and_diagnosed_the_same(run, tmp_path):
     loaded = pbits.Run.load(run.save(tmp_path / "run.npz"))
     before, after = pbits.price(run), pbits.price(loaded)
@@ -258,7 +268,7 @@ def test_a_file_of_a_later_version_says_so(stored):
         arrays = dict(loaded)
     header = {"schema": result.SCHEMA + 1, "anything": json.loads(str(arrays["header"]))}
     path.write_bytes(archive(header=np.array(json.dumps(header))))
-    with pytest.raises(ValueError, match=r"run.npz has schema 2; this version reads up to 1: update pbits"):
+    with pytest.raises(ValueError, match=r"run.npz has schema 3; this version reads up to 2: update pbits"):
         pbits.Run.load(path)
 
 

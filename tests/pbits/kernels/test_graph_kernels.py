@@ -47,6 +47,16 @@ def test_greedy_colours_are_the_least_free_ones_in_order(n, density, seed):
     assert colour.tolist() == [expected[site] for site in range(n)]
 
 
+@given(n=st.integers(1, 40), density=st.floats(0, 1), seed=st.integers(0, 1000))
+def test_the_smallest_degree_comes_last(n, density, seed):
+    drawn = random_graph(n, density, seed)
+    order = graph.smallest_last(*rows(n, drawn.edges)).tolist()
+    assert sorted(order) == list(range(n))
+    for site in reversed(order):
+        assert drawn.degree[site] == min(dict(drawn.degree).values())
+        drawn.remove_node(site)
+
+
 @given(st.lists(st.integers(0, 6), max_size=50))
 def test_sites_are_sorted_by_key_and_stable(keys):
     keys = np.array(keys, dtype=np.int32)
@@ -67,3 +77,4 @@ def test_a_neighbour_named_twice_changes_nothing():
     indptr, indices = np.array([0, 2, 4]), np.array([1, 1, 0, 0])
     assert graph.two_colours(indptr, indices).tolist() == [0, 1]
     assert graph.greedy_colours(indptr, indices, np.array([1, 0])).tolist() == [1, 0]
+    assert sorted(graph.smallest_last(indptr, indices).tolist()) == [0, 1]
