@@ -24,6 +24,8 @@ from pbits.models import DirectedModel, IsingModel
 # Multiplications spent on one check, and groups of draws at least for an interval.
 WORK = 30_000_000
 GROUPS = 16
+# Inputs looked at, of one draw of each group.
+NUMBERS = 2_000_000
 CONFIDENCE = 0.95
 FEW_EVENTS = 30
 
@@ -90,14 +92,17 @@ def check_conditionals(
     """
     chains, draws, n = states.shape
     free = np.delete(np.arange(n), [] if clamped is None else clamped)
-    # Evenly spaced draws of every chain, as many as the work allows; a group is one chain or a stretch of it.
+    # Evenly spaced draws of every chain, as many as the work allows; a group is one chain or a stretch of it. Of models
+    # so large that one draw of each would be too much, evenly spaced sites.
     stretches = -(-GROUPS // chains)
+    free = free[:: -(-len(free) * chains * stretches // NUMBERS) or 1]
     allowed = max(WORK // ((model.csr.nnz + n) * chains), stretches)
     taken = np.unique(np.linspace(0, draws - 1, min(draws, allowed)).astype(np.int64))
     if len(taken) < stretches or not len(free) or beta == 0:
         return None
     groups = [states[chain, part] for chain in range(chains) for part in np.array_split(taken, stretches)]
-    inputs = [(model.csr @ group.T.astype(np.float64)).T[:, free] + model.h[free] for group in groups]
+    rows = model.csr if len(free) == n else model.csr[free]
+    inputs = [(rows @ group.T.astype(np.float64)).T + model.h[free] for group in groups]
     spins = [group[:, free] for group in groups]
     means = [np.tanh(beta * fields) for fields in inputs]
     products = np.array([(s * mean).sum(axis=0) for s, mean in zip(spins, means)])

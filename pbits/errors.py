@@ -104,7 +104,7 @@ def _known(law: Law, n: int) -> tuple[NDArray[np.float64], float]:
     else:
         probabilities = exact(law.model, law.beta, law.clamp).probabilities
     if law.misread:
-        probabilities = _misread(probabilities, law.misread)
+        probabilities = _misread(np.asarray(probabilities), law.misread)
     if law.readout is not None:
         states = law.readout(states)
     return np.asarray(np.bincount(_code(states), weights=probabilities, minlength=2**n), dtype=np.float64), error

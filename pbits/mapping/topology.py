@@ -85,7 +85,7 @@ class Complete(Topology):
         return np.column_stack(np.triu_indices(n, 1))
 
     def copies(self, cells: NDArray[np.int64]) -> int:
-        return self.n_sites // max(1, np.count_nonzero(cells < self.n_sites))
+        return self.n_sites // max(1, int(np.count_nonzero(cells < self.n_sites)))
 
     def describe(self) -> str:
         return f"all-to-all wiring of {self.n_sites:,} sites"

@@ -140,10 +140,9 @@ def finite_vector(
 
 def finite_number(value: float, name: str) -> float:
     """One real number within ±`MAX_MAGNITUDE`."""
-    if isinstance(value, np.number):
-        # A float32 would be compared as a float32, in which the bound is infinite.
-        value = value.item()
-    number = value if isinstance(value, Real) else real_array(value, name)
+    # A float32 would be compared as a float32, in which the bound is infinite.
+    number: Any = value.item() if isinstance(value, np.number) else value
+    number = number if isinstance(number, Real) else real_array(number, name)
     if np.ndim(number):
         raise TypeError(f"{name} has shape {np.shape(number)}; expected one number")
     if not abs(number) <= MAX_MAGNITUDE:
