@@ -45,7 +45,7 @@ class Work:
     Raises
     ------
     ValueError
-        For a phase that has no lane.
+        For a phase that has no lane, seconds that are not finite and at least 0, or a repeat below 0.
     """
 
     phase: str
@@ -56,6 +56,10 @@ class Work:
     def __post_init__(self) -> None:
         if self.phase not in LANES:
             raise ValueError(f"phase is {self.phase!r}; it must be one of {', '.join(LANES)}")
+        seconds = Figure.of(self.seconds).value
+        if seconds is not None and not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"{self.phase} takes {seconds} s; it must be finite and at least 0, or None if not stated")
+        _check_repeat(self.repeat)
 
     @property
     def lane(self) -> str:
@@ -69,6 +73,9 @@ class Cycle:
 
     works: Plan
     repeat: int
+
+    def __post_init__(self) -> None:
+        _check_repeat(self.repeat)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +208,11 @@ class Timeline:
             "frame_s": dict(self.frame_s),
             "spans": [dict(vars(span)) for span in self.spans],
         }
+
+
+def _check_repeat(repeat: int) -> None:
+    if not isinstance(repeat, Integral) or repeat < 0:
+        raise ValueError(f"repeat is {repeat!r}; work is done a whole number of times, at least 0")
 
 
 def course(

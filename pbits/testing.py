@@ -75,10 +75,10 @@ def native_models(machine: Substrate, seed: int = 0) -> tuple[EnergyModel, ...]:
     """Small random models on the machine's own connection graph: one of spins, one of reals, as it holds them.
 
     Spins: J ~ N(0, 1)/√n on the wires of a compact piece of n sites, scaled down to the machine's cap,
-    h ~ 0.3 N(0, 1), and both halved, up to three times, for a machine that refuses them. n is 10, or the most that the machine has sites for and whose law can be written down: ten
-    spins behind an embedding lie on more cells than can be enumerated. Reals: five sites, a symmetric diagonally
-    dominant A with negative couplings, which passive circuits realise too, and b ~ N(0, 1). Sites that hold
-    categories are not checked: no law of theirs is stated.
+    h ~ 0.3 N(0, 1), and both halved, up to three times, for a machine that refuses them. n is 10, or the most that the
+    machine has sites for and whose law can be written down: ten spins behind an embedding lie on more cells than can be
+    enumerated. Reals: five sites, a symmetric diagonally dominant A with negative couplings, which passive circuits
+    realise too, and b ~ N(0, 1). Sites that hold categories are not checked: no law of theirs is stated.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """What a machine does when: closed forms, and a plain recursion over every frame."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -301,3 +302,18 @@ def test_a_link_to_the_host_is_timed_where_it_is_told_of():
 def test_other_numbers_of_buffers_are_refused(buffers):
     with pytest.raises(ValueError, match=r"buffers is .*; it must be 1, where the cells wait"):
         Timing(buffers=buffers)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Work(phase="sweeping", seconds=-1.0), "sweeping takes -1.0 s"),
+        (lambda: Work(phase="sweeping", seconds=math.inf), "finite"),
+        (lambda: Work(phase="sweeping", seconds=1.0, repeat=-1), "repeat is -1"),
+        (lambda: Cycle(works=[], repeat=-1), "repeat is -1"),
+        (lambda: Cycle(works=[], repeat=1.5), "whole number"),
+    ],
+)
+def test_work_that_cannot_be_done_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
