@@ -48,8 +48,9 @@ def test_the_script_of_the_readme_runs(tmp_path):
 
 
 PAGES = (
-    "explanation/bit_true", "explanation/clocks", "explanation/device_time", "explanation/magnets",
-    "explanation/many_chips", "explanation/primitives", "explanation/variability", "how-to/temper",
+    "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
+    "explanation/magnets", "explanation/many_chips", "explanation/primitives", "explanation/variability",
+    "how-to/temper",
 )  # fmt: skip
 
 
