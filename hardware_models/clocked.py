@@ -26,7 +26,7 @@ from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingMode
 from pbits.parameters import Evidence, Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
-from pbits.substrate import Execution, Law, Observer, Placement, Program
+from pbits.substrate import Execution, Law, Observer, Placement, Program, without
 from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Scan, Watch, heat_bath
 from pbits.sweeps.chains import Wander
 
@@ -234,6 +234,7 @@ class ClockedProgram(Program):
         self._model = model
         self._by_state = dict(by_state or {})
         self._placement = placement
+        self._may_program = True
         self._update = update
         self._timing = timing
         self._effects = effects
@@ -246,7 +247,11 @@ class ClockedProgram(Program):
         self._stores_beta = stores_beta
         self._copies = copies
         self._chip = Streams(seed=0, chip_seed=placement.chip_seed)
-        self._scan = scan_of(update, model, persistence, memory=memory, phases=phases)
+        biases = placement.biases
+        self._seated = without(model, biases) if len(biases) else model
+        if len(biases) and update == "chromatic" and phases is None:
+            phases = [placement.seated[part] for part in colour_classes(self._seated)]
+        self._scan = scan_of(update, model, persistence, memory=memory, phases=phases).without(biases)
         held = list(placement.clamp)
         free = [np.setdiff1d(phase, held) for phase in phases or ()]
         self._inside = couplings_inside(model, free) if free else 0
@@ -294,6 +299,12 @@ class ClockedProgram(Program):
         )
 
     @property
+    def _weights(self) -> int:
+        """Weights that a sweep reads; what a bias does to its neighbours is a field of theirs."""
+        moving = ~np.isin(self._placement.seated, list(self._placement.clamp))
+        return int(weights_per_update(self._seated)[moving].sum())
+
+    @property
     def _misread(self) -> float:
         """Chance that a spin is read wrong."""
         return 0.0 if not self._flips else self._flips[0].rate
@@ -309,7 +320,9 @@ class ClockedProgram(Program):
         held = self.realised(beta)
         if self._wandering:
             moving = " and ".join(type(effect).__name__ for _, effect in self._wandering)
-            return Law(kind="unknown", model=held, beta=beta, note=f"{moving}: what is held moves while it is sampled")
+            note = f"{moving}: what is held moves while it is sampled"
+            clamp, misread = self._placement.clamp, self._misread
+            return Law(kind="unknown", model=held, beta=beta, clamp=clamp, misread=misread, note=note)
         in_turn = self._update != "synchronous" and not self._inside
         boltzmann = in_turn and not self._scan.memory and not isinstance(held, DirectedModel)
         return Law(
@@ -353,19 +366,21 @@ class ClockedProgram(Program):
             preset=initial is not None,
             program_s=Figure.of(timing.program_s),
             start_s=timing.start_s,
+            told=self._placement.told(self._model),
+            may_program=self._may_program,
         )
         batches = moved.batches
         timeline = timing.play(
             schedule, tally.steps, moved, step_s=timing.phase_s, phases=moves, steered=tally.steered is not None
         )
-        n, chains = self._model.n, schedule.chains
+        n, chains = len(self._placement.seated), schedule.chains
         counts = {
             "update": tally.updates,
-            "weight_read": tally.steps * chains * int(np.delete(weights_per_update(self._model), clamped).sum()),
+            "weight_read": tally.steps * chains * self._weights,
             "toggle": tally.toggles,
             "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE * (2 if self._scan.ends is None else 1),
-            "read": moved.read_frames * (n - self._placement.biases) * chains,
-            "write": n * (moved.copies_programmed + moved.states_written) + self._placement.by_chain * chains,
+            "read": moved.read_frames * n * chains,
+            "write": n * (moved.copies_programmed + moved.states_written) + moved.words_told,
         }
         if meter is not None:
             counts |= {name: total * moves * chains for name, total in meter.per_phase.items()}

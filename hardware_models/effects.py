@@ -366,6 +366,8 @@ class StuckCells:
         values = np.where(chance < self.share, np.where(sign < 0.5, -1, 1), 0)
         for cell, value in self.cells.items():
             values[cells == cell] = value
+        # What is a bias has no cell to be stuck.
+        values[cells < 0] = 0
         stuck = np.flatnonzero(values)
         if not len(stuck):
             return model, {"harms": []}

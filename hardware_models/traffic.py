@@ -37,6 +37,9 @@ class Traffic:
         Programmings of the array, and copies written in them.
     written_frames, states_written : int
         Frames of states put into the array, and states of single chains in them.
+    words_told : int
+        Written of values that are each chain's own, beside whole states: cells that are held, and fields of cells that
+        are told by a bias. Copies that are programmed for the first time have those fields with the rest.
     read_frames : int
         Read of each chain.
     notes : dict
@@ -49,6 +52,7 @@ class Traffic:
     copies_programmed: int
     written_frames: int
     states_written: int
+    words_told: int
     read_frames: int
     notes: dict[str, Any]
 
@@ -62,6 +66,8 @@ def traffic(
     preset: bool,
     program_s: Figure,
     start_s: Figure,
+    told: tuple[int, int] = (0, 0),
+    may_program: bool = True,
 ) -> Traffic:
     """The traffic of a run.
 
@@ -75,13 +81,17 @@ def traffic(
         Whether the run was given start states.
     program_s, start_s : Figure
         Seconds of a programming and of a frame of states.
+    told : (int, int)
+        Words that a chain is told of values of its own, see `Placement.told`; a frame a batch.
+    may_program : bool
+        Whether copies may be programmed to swap chains.
     """
     chains, steered = schedule.chains, tally.steered
     batches = -(-chains // copies)
     own_beta = stores_beta and schedule.ladder is not None and len(set(schedule.ladder)) > 1
     changes = int(np.count_nonzero(np.diff(schedule.betas()[: tally.steps]))) if stores_beta else 0
     settings = 1 + changes
-    written_frames, states_written = (batches, chains) if preset else (0, 0)
+    written_frames, states_written = (batches if preset or any(told) else 0), (chains if preset else 0)
     reprogrammed_rounds = reprogrammed_copies = 0
     notes: dict[str, Any] = {}
     if steered is not None:
@@ -101,7 +111,7 @@ def traffic(
             if own_beta:
                 more_frames = steered.changing_rounds - steered.writing_rounds
                 by_programming, by_states = steered.moving_rounds * program_s, more_frames * start_s
-                if _less(by_programming, by_states):
+                if may_program and _less(by_programming, by_states):
                     reprogrammed_rounds, reprogrammed_copies = steered.moving_rounds, steered.moved
                     swaps_by = "copies are programmed with the other's βJ, which is faster than to swap states"
                 else:
@@ -124,9 +134,16 @@ def traffic(
         copies_programmed=settings * (chains if rewrites else min(copies, chains)) + reprogrammed_copies,
         written_frames=written_frames,
         states_written=states_written,
+        words_told=words_told(told, chains, copies),
         read_frames=schedule.frames(tally.steps, None if steered is None or not steered.looks else steered.every),
         notes=notes,
     )
+
+
+def words_told(told: tuple[int, int], chains: int, copies: int) -> int:
+    """See `Traffic.words_told`."""
+    cells, fields = told
+    return cells * chains + fields * (chains - min(copies, chains))
 
 
 def _less(a: Figure, b: Figure) -> bool:

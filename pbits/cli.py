@@ -603,7 +603,8 @@ def _trust(done: Run) -> Iterator[tuple[str, str]]:
         yield from (("warning", warning) for warning in found.warnings)
     if done.errors is not None:
         errors = done.errors
-        parts = ", ".join(f"{name} {number(getattr(errors, name))}" for name in ("mapping", "clock", "sampling"))
+        names = ("mapping", "clock", *(("reading",) if errors.reading else ()), "sampling")
+        parts = ", ".join(f"{name} {number(getattr(errors, name))}" for name in names)
         known = f"; the clock error is known to {number(errors.clock_known_to)}" if errors.clock_known_to else ""
         yield "errors", f"{parts} ({errors.measure}{known})"
         judged = {True: "as posed", False: "not as posed", None: "cannot be judged"}[errors.faithful]

@@ -58,6 +58,8 @@ class Errors:
     clock_known_to : float
         What the numerical law of a machine with slow synapses, or inputs that settle, and so `clock`, may be off by; 0
         where it is exact.
+    reading : float
+        The law of what is read against the machine's own, where spins are read wrong.
     """
 
     measure: str
@@ -69,17 +71,18 @@ class Errors:
     allowed: float
     converged: bool
     clock_known_to: float = 0.0
+    reading: float = 0.0
 
     @property
     def faithful(self) -> bool | None:
         """Whether the machine samples the law as posed; None where these draws cannot tell.
 
-        False where mapping and clock error, which owe nothing to the draws, add up to more than
+        False where mapping, clock and reading error, which owe nothing to the draws, add up to more than
         0.01, or where the total exceeds what is allowed (for an exact sampler, in less than one run of a hundred
         thousand). None where the chains have not converged, or are so few that 1 is allowed, which no total
         variation could exceed.
         """
-        if self.mapping + (self.clock or 0.0) > TOLERANCE:
+        if self.mapping + (self.clock or 0.0) + self.reading > TOLERANCE:
             return False
         if not self.converged or self.allowed >= 1:
             return None
@@ -182,6 +185,7 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     n = states.shape[-1]
     of_posed, of_held = law_table(wanted, n), law_table(held, n)
     of_law, known_to = (None, 0.0) if law.kind == "unknown" else _known(law, n)
+    of_clock = _known(replace(law, misread=0.0), n)[0] if law.misread and of_law is not None else of_law
     drawn = histogram(states)
     # A machine of unknown law is judged by the scatter of what it holds.
     around = of_held if of_law is None else of_law
@@ -190,13 +194,14 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     return Errors(
         measure="total variation",
         mapping=float(total_variation(of_held, of_posed)),
-        clock=None if of_law is None else float(total_variation(of_law, of_held)),
+        clock=None if of_clock is None else float(total_variation(of_clock, of_held)),
         sampling=None if of_law is None else float(total_variation(drawn, of_law)),
         total=float(total_variation(drawn, of_posed)),
         floor=floor,
         allowed=min(1.0, max(MARGIN * floor, floor + SIGMAS * tv_spread(around, effective_samples))),
         converged=converged,
         clock_known_to=known_to,
+        reading=0.0 if of_law is of_clock else float(total_variation(of_law, of_clock)),
     )
 
 

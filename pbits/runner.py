@@ -327,14 +327,15 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
 
 
 def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp, chains: int) -> dict[int, Any]:
-    if prescribed:
-        clamped_sites(model, wanted, chains)  # refuses what is no clamp
+    if not prescribed:
+        return held_sites(model, wanted, chains)
+    clamped_sites(model, wanted, chains)  # refuses what is no clamp
     for site in prescribed.keys() & wanted.keys():
         if not np.all(prescribed[site] == wanted[site]):
             raise ValueError(
                 f"clamp sets site {site} to {wanted[site]}, and the problem itself holds it at {prescribed[site]:g}"
             )
-    return held_sites(model, {**prescribed, **wanted} if prescribed else wanted, chains)
+    return held_sites(model, {**prescribed, **wanted}, chains)
 
 
 def _start_states(model: EnergyModel, schedule: Schedule, initial: ArrayLike | None) -> NDArray | None:

@@ -215,24 +215,36 @@ class Placement:
     Attributes
     ----------
     cells : (n,) int64
-        Machine site of each model site. A held site that has no wires to where it is coupled enters as a bias of its
-        neighbours, and has a number beyond the machine's own.
+        Machine site of each model site; −1 for a held site that has no wires to where it is coupled: it takes no cell,
+        and is a bias of its neighbours.
     chip_seed : int
     clamp : dict
         Model sites held fixed, and at what: a number, or an array (chains,).
-    biases : int
-        Held sites that take no cell.
     """
 
     cells: NDArray[np.int64]
     chip_seed: int
     clamp: dict[int, Any]
-    biases: int = 0
 
     @property
-    def by_chain(self) -> int:
-        """Sites held at another value in each chain."""
-        return sum(np.ndim(value) > 0 for value in self.clamp.values())
+    def seated(self) -> NDArray[np.int64]:
+        """Model sites that have a cell."""
+        return np.flatnonzero(self.cells >= 0)
+
+    @property
+    def biases(self) -> NDArray[np.int64]:
+        """Held sites that have none."""
+        return np.flatnonzero(self.cells < 0)
+
+    def told(self, model: EnergyModel) -> tuple[int, int]:
+        """Words that a chain is told of values of its own: cells that are set, and fields of the biases' neighbours."""
+        own = np.array([site for site, value in self.clamp.items() if np.ndim(value)], dtype=np.int64)
+        biases = own[self.cells[own] < 0]
+        if not len(biases):
+            return len(own), 0
+        assert isinstance(model, IsingModel | DirectedModel), "only networks of spins lie on wires"
+        moved = np.unique(model.csr[:, biases].nonzero()[0])
+        return len(own) - len(biases), len(np.setdiff1d(moved, list(self.clamp)))
 
 
 class Program(ABC):
@@ -365,9 +377,8 @@ class Substrate(ABC):
             if isinstance(posed, IsingModel | DirectedModel) and (topology := self.capabilities.topology) is not None:
                 placed = topology.place(wiring_of(posed))
                 assert placed is not None, "limits() lets through only what can be placed"
-                cells = placed if not biases else _beside(placed, model.n, biases, topology.n_sites)
-        placement = Placement(cells=cells, chip_seed=chip_seed, clamp=held, biases=len(biases))
-        return self._program(model, schedule, placement)
+                cells = placed if not biases else _beside(placed, model.n, biases)
+        return self._program(model, schedule, Placement(cells=cells, chip_seed=chip_seed, clamp=held))
 
     def _biases(self, model: EnergyModel, held: Mapping[int, Any]) -> list[int]:
         """Held sites that take no cells."""
@@ -411,7 +422,7 @@ def _placement_limits(n: int, topology: Topology | None, cells: NDArray[np.int64
     return [f"the given placement names cell {outside[0]}; the machine's cells are numbered from 0{last}"]
 
 
-def without(model: EnergyModel, biases: Sequence[int]) -> IsingModel | DirectedModel:
+def without(model: EnergyModel, biases: Sequence[int] | NDArray[np.int64]) -> IsingModel | DirectedModel:
     """The other sites, with as much field as these could ever make: what must fit on wires."""
     assert isinstance(model, IsingModel | DirectedModel), "only networks of spins lie on wires"
     rest = np.setdiff1d(np.arange(model.n), biases)
@@ -419,10 +430,9 @@ def without(model: EnergyModel, biases: Sequence[int]) -> IsingModel | DirectedM
     return type(model)(model.csr[rest][:, rest], model.h[rest] + np.copysign(pull, model.h[rest]), model.offset)
 
 
-def _beside(placed: NDArray[np.int64], n: int, biases: Sequence[int], n_sites: int) -> NDArray[np.int64]:
-    """Cells of the other sites, and numbers beyond the machine's for the biases."""
-    cells = np.empty(n, dtype=np.int64)
-    cells[biases] = n_sites + np.arange(len(biases))
+def _beside(placed: NDArray[np.int64], n: int, biases: Sequence[int]) -> NDArray[np.int64]:
+    """Cells of the other sites, and −1 for the biases."""
+    cells = np.full(n, -1, dtype=np.int64)
     cells[np.setdiff1d(np.arange(n), biases)] = placed
     return cells
 

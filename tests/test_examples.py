@@ -9,8 +9,8 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def output_of(name, folder):
-    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")]
+def output_of(name, folder, *options):
+    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
@@ -18,7 +18,12 @@ def output_of(name, folder):
 
 
 def test_every_example_is_tested():
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"factor", "first_comparison", "two_pbits"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "denoise_digits",
+        "factor",
+        "first_comparison",
+        "two_pbits",
+    }
 
 
 def test_two_pbits(tmp_path):
@@ -52,3 +57,11 @@ def test_factor(tmp_path):
     printed = output_of("factor", tmp_path)
     assert "found (179, 223), feasible: True" in printed
     assert "of 2048 anneals of 1000 sweeps" in printed
+
+
+def test_denoise_digits(tmp_path):
+    printed = output_of("denoise_digits", tmp_path, "--quick", "--each", "20", "--sweeps", "24")
+    assert "a classifier of real digits is right on 9" in printed
+    assert printed.count("recognised, Fréchet distance") == 3
+    assert "on one array that is programmed for each layer" in printed
+    assert (tmp_path / "denoise_digits.png").stat().st_size > 10_000

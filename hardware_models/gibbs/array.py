@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,8 @@ class Array(Substrate):
         `cols` is accepted for `columns`.
     torus : bool
     cell : Cell, optional
-        The circuit of a cell: what is absent of `tau_s`, `tau_bias_s`, `supply_swing` and `prices` is as it says, and
-        the bias currents of a run are counted ("bias_load") by the states of the cells.
+        The circuit of a cell, in place of `tau_s`, `tau_bias_s` and `supply_swing`. Without `prices` it is priced by
+        the circuit. The bias currents of a run are counted ("bias_load") by the states of the cells, in both phases.
     colouring : {"checkerboard", "forced"}
         A checkerboard moves even and odd cells in turn, and no wire may join two of one colour. "forced" lets it run on
         a grid where some do: coupled cells of one colour then move at once, which does not sample the Boltzmann law.
@@ -162,9 +163,14 @@ class Array(Substrate):
                 raise ValueError(
                     "cell needs phase_s: how far a cell gets, and what it takes, depend on how long it has"
                 )
-            tau_s = Figure.of(cell.tau_rng_s).value if tau_s is None else tau_s
-            tau_bias_s = Figure.of(cell.tau_bias_s).value if tau_bias_s is None else tau_bias_s
-            supply_swing = cell.swing if supply_swing is None else supply_swing
+            own = {"tau_s": tau_s, "tau_bias_s": tau_bias_s, "supply_swing": supply_swing}
+            if twice := [label for label, given in own.items() if given is not None]:
+                raise ValueError(
+                    f"{' and '.join(twice)} would contradict the cell, which has its own; give another cell, by "
+                    "dataclasses.replace(cell, ...)"
+                )
+            tau_s, tau_bias_s = Figure.of(cell.tau_rng_s).value, Figure.of(cell.tau_bias_s).value
+            supply_swing = cell.swing
             prices = cell.prices(self._grid, phase_s=Figure.of(phase_s)) if prices is None else prices
         self.prices = prices
         self._pace = _Pace(
@@ -282,16 +288,16 @@ class Array(Substrate):
             memory=memory,
             phases=phases,
             least_phases=2,
-            by_state=None if self._cell is None else {"bias_load": self._bias_load},
+            by_state=None if self._cell is None else {"bias_load": partial(self._bias_load, placement.seated)},
             reflash=self._reflash,
             name=self.name,
         )
 
-    def _bias_load(self, model: EnergyModel, beta: float, states: NDArray) -> float:
+    def _bias_load(self, seated: NDArray[np.int64], model: EnergyModel, beta: float, states: NDArray) -> float:
         """Σ 4γ(1 − γ) over the cells, whose legs conduct in every phase, for settled inputs."""
         assert self._cell is not None
         held = as_network(model)
-        inputs = held.csr @ states.T.astype(np.float64) + held.h[:, None]
+        inputs = (held.csr @ states.T.astype(np.float64) + held.h[:, None])[seated]
         return float(self._cell.bias_load(2 * beta * inputs).clip(0).sum(axis=0).mean())
 
 
@@ -390,6 +396,17 @@ class _Reflash:
         told = self._too_soon("what is held", policy.every)
         return [told + (f", or at most {copies:,} chains" if by_turns and not policy.reprograms else "")]
 
+    def batched(self, schedule: Schedule, copies: int) -> list[str]:
+        """Why batches that are programmed one after another come too soon: where β changes, or differs from chain to
+        chain, each starts with a programming, right after the last sweeps of the one before.
+        """
+        changes = np.flatnonzero(np.diff(schedule.betas()))
+        by_turns = len(changes) > 0 or (schedule.ladder is not None and len(set(schedule.ladder)) > 1)
+        last = schedule.total_steps - (int(changes[-1]) + 1 if len(changes) else 0)
+        if schedule.chains <= copies or not by_turns or last >= self.least_sweeps:
+            return []
+        return [f"{self._too_soon('the batch', last)}, or at most {copies:,} chains, which need no second batch"]
+
     def _too_soon(self, what: str, sweeps: int) -> str:
         seconds = sweeps * self.sweep_s + self.program_s
         return (
@@ -408,8 +425,14 @@ class _ArrayProgram(ClockedProgram):
         self._name = name
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
-        if self._reflash is not None and (reasons := self._reflash.steered(schedule, observe, self._copies)):
-            raise NotMappable(self._name, reasons)
+        if self._reflash is not None:
+            reasons = self._reflash.steered(schedule, observe, self._copies)
+            reasons += self._reflash.batched(schedule, self._copies)
+            if reasons:
+                raise NotMappable(self._name, reasons)
+            policy = getattr(observe, "steer", None)
+            # Chains then swap by their states.
+            self._may_program = policy is None or policy.every >= self._reflash.least_sweeps
         return super().execute(schedule, streams, initial, observe)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from hardware_models.clocked import weights_per_update
 from hardware_models.gibbs.array import Array
+from hardware_models.traffic import words_told
 from pbits.models import DenoisingModel, IsingModel
 from pbits.parameters import Figure, Parameter
 from pbits.schedule import Schedule
@@ -103,8 +104,8 @@ class Stack:
     Notes
     -----
     Data go from a layer to the next as a frame that is read, and written as biases of the data cells. Nobody states how
-    long such writing takes: it is counted and priced, and taken to need no time. A machine whose frames wait in a
-    register while cells go on (two buffers) is not told of.
+    long such writing takes: as long as fetching a frame is assumed. A machine whose frames wait in a register while
+    cells go on (two buffers) is not told of.
 
     Examples
     --------
@@ -132,6 +133,10 @@ class Stack:
     def _held(self, t: int) -> list[int]:
         return [*self.model.copies(t).tolist(), *self.model.label_cells.ravel().tolist()]
 
+    def _told(self, t: int) -> tuple[int, int]:
+        """Words that a sample is told in layer t: label cells that are set, and fields of data cells."""
+        return self.model.label_cells.size, len(self.model.copies(t))
+
     @cached_property
     def frame(self) -> int:
         """Samples that one array works on at a time."""
@@ -157,9 +162,12 @@ class Stack:
         layers, frames = model.layers, -(-batch // self.frame)
         sweeping = Figure.of(timing.phase_s) * (_PHASES_PER_SWEEP * sweeps)
         stage = sweeping + Figure.of(timing.read_s) + Figure.of(timing.transfer_s)
+        told = sum(any(self._told(t)) for t in range(1, layers + 1))
+        through = stage * layers + timing.start_s * told
+        longest = stage + timing.start_s if told else stage
         arrays = 1 if self.shared else layers
-        stages = layers * frames if self.shared else layers + frames - 1
-        device_time = Figure.of(timing.program_s) * (layers // arrays) + stage * stages
+        sampling = through * frames if self.shared else through + longest * (frames - 1)
+        device_time = Figure.of(timing.program_s) * (layers // arrays) + sampling
         counts = self._counts(sweeps, batch)
         seconds = {
             "active": sweeping * (layers * frames),
@@ -171,8 +179,8 @@ class Stack:
             counts=counts,
             rows=self._rows(counts, seconds),
             device_time=device_time,
-            latency=stage * layers,
-            period=stage * (layers if self.shared else 1),
+            latency=through,
+            period=through if self.shared else longest,
             frame=self.frame,
             published=(Figure.of(None) if update is None else update) * (layers * sweeps * model.n_cells),
         )
@@ -181,14 +189,15 @@ class Stack:
         """Events of all layers, as `ClockedProgram` counts them of a run of each."""
         model = self.model
         updates = model.layers * sweeps * batch * (model.n_cells - model.label_cells.size)
-        neighbours = written = 0
-        for t in range(1, model.layers + 1):
-            layer, held = model.layer(t), self._held(t)
-            neighbours += int(np.delete(weights_per_update(layer), held).sum())
-            written += layer.n * min(self.frame, batch) + len(held) * batch
+        cells = IsingModel.from_edges(model.n_cells, model.edges, 1.0)
+        neighbours = int(np.delete(weights_per_update(cells), model.label_cells.ravel()).sum())
+        written = sum(
+            model.n_cells * min(self.frame, batch) + words_told(self._told(t), batch, self.frame)
+            for t in range(1, model.layers + 1)
+        )
         return {
             "update": updates,
-            "weight_read": sweeps * batch * neighbours,
+            "weight_read": model.layers * sweeps * batch * neighbours,
             "random_bit": updates * RANDOM_BITS_PER_UPDATE,
             "read": model.layers * batch * model.n_cells,
             "write": written,

@@ -143,10 +143,11 @@ class AutonomousProgram(ClockedProgram):
             preset=initial is not None,
             program_s=Figure.of(timing.program_s),
             start_s=timing.start_s,
+            told=self._placement.told(self._model),
         )
         batches = moved.batches
         timeline = timing.play(schedule, tally.steps, moved, step_s=self._step_s, steered=tally.steered is not None)
-        n, chains = self._model.n, schedule.chains
+        n, chains = len(self._placement.seated), schedule.chains
         return Execution(
             counts={
                 "update": tally.updates,
@@ -154,7 +155,7 @@ class AutonomousProgram(ClockedProgram):
                 "toggle": tally.toggles,
                 "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE,
                 "read": moved.read_frames * n * chains,
-                "write": n * (moved.copies_programmed + moved.states_written),
+                "write": n * (moved.copies_programmed + moved.states_written) + moved.words_told,
             },
             seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hardware_models import topologies
 from hardware_models.clocked import Timing, as_ising, weights_per_update
-from hardware_models.traffic import Traffic
+from hardware_models.traffic import Traffic, words_told
 from pbits.kernels import fpga
 from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.mapping import FixedPoint, Rounding, Topology, colour_classes
@@ -20,7 +20,7 @@ from pbits.models.base import read_only
 from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate, without
 from pbits.sweeps import initial_states
 
 GENERATORS = ("lfsr", "lfsr-8", "lfsr-16", "lfsr-32", "xoshiro")
@@ -239,12 +239,16 @@ class BitTrueProgram(Program):
         self.model = model
         self.beta = beta
         self.clamp = placement.clamp
+        self.told = placement.told(model)
+        self.seated = len(placement.seated)
         self.chip_seed = placement.chip_seed
         topology = machine.capabilities.topology
         self._copies = 1 if topology is None else topology.copies(placement.cells)
         held = list(self.clamp)
         # The clock runs through all colours, also those whose p-bits are clamped.
-        self.phases = tuple(np.setdiff1d(colour, held) for colour in colour_classes(model))
+        biases, seated = placement.biases, placement.seated
+        wired = without(model, biases) if len(biases) else model
+        self.phases = tuple(np.setdiff1d(seated[colour], held) for colour in colour_classes(wired))
         self.sites = np.concatenate(self.phases)
         self.ends = np.cumsum([0, *map(len, self.phases)])
         self._held: Numbers | None = None
@@ -341,7 +345,7 @@ class BitTrueProgram(Program):
         return self._account(schedule, done, toggles, initial is not None, seeds)
 
     def _account(self, schedule: Schedule, steps: int, toggles: int, started: bool, seeds: str) -> Execution:
-        machine, timing, n, chains = self.machine, self.machine.timing, self.model.n, schedule.chains
+        machine, timing, chains = self.machine, self.machine.timing, schedule.chains
         programmings = 1 + int(np.count_nonzero(np.diff(schedule.betas()[:steps])))
         # An array that was programmed once serves every batch; one that is programmed anew starts each batch over.
         rewrites = programmings > 1
@@ -353,8 +357,9 @@ class BitTrueProgram(Program):
             settings=programmings,
             programmings=programmings * (batches if rewrites else 1),
             copies_programmed=programmings * (chains if rewrites else min(self._copies, chains)),
-            written_frames=batches if started else 0,
+            written_frames=batches if started or any(self.told) else 0,
             states_written=chains if started else 0,
+            words_told=words_told(self.told, chains, self._copies),
             read_frames=frames,
             notes={},
         )
@@ -365,8 +370,8 @@ class BitTrueProgram(Program):
             "weight_read": steps * chains * int(weights_per_update(self.model)[free].sum()),
             "toggle": toggles,
             "random_bit": moves * chains * len(free) * machine.random_bits_per_clock,
-            "read": frames * n * chains,
-            "write": n * (moved.copies_programmed + moved.states_written),
+            "read": frames * self.seated * chains,
+            "write": self.seated * (moved.copies_programmed + moved.states_written) + moved.words_told,
         }
         if machine.resources is not None:
             counts["lut_clock"] = machine.resources.luts * clocks * chains

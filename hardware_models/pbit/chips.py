@@ -432,6 +432,7 @@ class ChipsProgram(ClockedProgram):
             preset=started,
             program_s=Figure.of(timing.program_s),
             start_s=timing.start_s,
+            told=self._placement.told(self._model),
         )
         edges = tally.steps * len(self.phases)
         exchanges = -(-edges // self.lag) if self.round.link_bits else 0
@@ -474,7 +475,7 @@ class ChipsProgram(ClockedProgram):
                 "random_bit": tally.updates * RANDOM_BITS_PER_UPDATE,
                 "link_bit": exchanges * chains * self.round.link_bits,
                 "read": moved.read_frames * n * chains,
-                "write": n * (moved.copies_programmed + moved.states_written),
+                "write": n * (moved.copies_programmed + moved.states_written) + moved.words_told,
             },
             seconds={"active": timeline.active, "idle": timeline.idle},
             device_time_s=timeline.device_time,

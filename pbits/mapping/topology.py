@@ -54,7 +54,7 @@ class Topology(ABC):
 
     @abstractmethod
     def copies(self, cells: NDArray[np.int64]) -> int:
-        """How many copies of a placed model fit side by side; numbers beyond the machine's sites take no room."""
+        """How many copies of a placed model fit side by side; what has no cell (−1) takes no room."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -85,7 +85,7 @@ class Complete(Topology):
         return np.column_stack(np.triu_indices(n, 1))
 
     def copies(self, cells: NDArray[np.int64]) -> int:
-        return self.n_sites // max(1, int(np.count_nonzero(cells < self.n_sites)))
+        return self.n_sites // max(1, int(np.count_nonzero(cells >= 0)))
 
     def describe(self) -> str:
         return f"all-to-all wiring of {self.n_sites:,} sites"
@@ -211,7 +211,7 @@ class Grid(Topology):
         return edges[(edges < n).all(axis=1)]
 
     def copies(self, cells: NDArray[np.int64]) -> int:
-        row, column = np.divmod(cells[cells < self.n_sites], self.columns)
+        row, column = np.divmod(cells[cells >= 0], self.columns)
         height = int(row.max() - row.min()) + 1
         width = int(column.max() - column.min()) + 1
         return max(1, (self.rows // height) * (self.columns // width))

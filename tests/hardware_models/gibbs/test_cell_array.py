@@ -65,10 +65,11 @@ def test_the_circuit_says_what_fits_and_how_it_moves():
     assert pbits.run(RING, array(cell=settled), pbits.Schedule(n_samples=2000, chains=64), seed=1).errors.clock < 1e-12
 
 
-def test_what_is_given_goes_before_the_cell():
-    given = array(tau_s=50e-9, supply_swing=8.0, prices=None)
-    assert given.capabilities.unchecked == array().capabilities.unchecked
-    run = pbits.run(RING, given, pbits.Schedule(n_samples=10, chains=2, beta=3.9), seed=1)
+def test_a_cell_is_not_contradicted():
+    with pytest.raises(ValueError, match=r"tau_s and supply_swing would contradict the cell.*replace"):
+        array(tau_s=50e-9, supply_swing=8.0)
+    other = replace(CELL, tau_rng_s=50e-9, slope_v=CELL.slope_v.value / 2)
+    run = pbits.run(RING, array(cell=other), pbits.Schedule(n_samples=10, chains=2, beta=3.9), seed=1)
     assert run.record["notes"]["persistence"] == pytest.approx(np.exp(-2))
     with pytest.raises(ValueError, match="cell needs phase_s"):
         gibbs.Array(rules="G4", rows=2, columns=2, cell=CELL)

@@ -8,6 +8,7 @@ import pytest
 import pbits
 from hardware_models import effects
 from hardware_models.gibbs import Array
+from pbits.algorithms import temper
 from pbits.diagnostics import tau_int
 from pbits.harm import HarmWarning
 from pbits.mapping import Grid, colour_classes
@@ -622,3 +623,28 @@ def test_a_file_states_all_of_it(tmp_path):
     with pytest.raises(CatalogueError, match="tau_bais"):
         described(tmp_path, rules='"G8"', rows=8, columns=6, tau_bais='"5 ns"')
     assert len(described(tmp_path, rules='"G8"', rows=8, columns=6).capabilities.unchecked) == 5
+
+
+def test_copies_are_not_programmed_to_swap_faster_than_the_chip_can():
+    """Programming takes less time here than a frame of states, and yet states are swapped."""
+    times = {"phase_s": 1e-6, "program_s": 1e-6, "read_s": 1e-4}
+    model = pbits.IsingModel.from_edges(4, [(0, 1), (0, 2), (1, 3), (2, 3)], [0.2, -0.3, 0.2, 0.2], [0.1, 0, 0, 0])
+    swaps = {}
+    for limit in (None, 100):
+        machine = Array(rules="G4", rows=4, max_reflash_hz=limit, **times)
+        done = temper(model, machine, betas=[0.1, 0.5, 0.8, 1.0], sweeps=400, seed=1).run
+        swaps[limit] = done.record["notes"]["steering"]["swaps"]
+        assert (done.phases["programming"] == pytest.approx(1e-6)) == (limit == 100)
+    assert "programmed" in swaps[None]
+    assert swaps[100] == "states are swapped between copies"
+
+
+def test_batches_are_programmed_no_faster_than_the_chip_can():
+    machine = Array(rules="G4", rows=2, columns=2, phase_s=1e-6, program_s=1e-3, read_s=1e-4, max_reflash_hz=100)
+    ladder = pbits.Schedule(n_samples=1, n_warmup=0, chains=3, ladder=(1, 0.9, 0.8))
+    with pytest.raises(pbits.NotMappable, match=r"the batch changes every 1 sweep.*4,500 sweeps between.*at most 1 chains"):
+        pbits.run(RING, machine, ladder, seed=1)
+    alone = pbits.Schedule(n_samples=1, n_warmup=0, chains=3)
+    assert pbits.run(RING, machine, alone, seed=1).phases["programming"] == pytest.approx(1e-3)
+    slow = pbits.Schedule(n_samples=1, n_warmup=4500, chains=3, ladder=(1, 0.9, 0.8))
+    assert pbits.run(RING, machine, slow, seed=1).phases["programming"] == pytest.approx(3e-3)

@@ -54,18 +54,20 @@ def test_layers_side_by_side_take_as_long_as_the_slowest_once_they_are_busy():
     model, array = model_on(), priced()
     apart = gibbs.Stack(array=array, model=model).cost(sweeps=12, batch=400)
     shared = gibbs.Stack(array=array, model=model, shared=True).cost(sweeps=12, batch=400)
-    stage = 12 * 2 * 1e-7 + 3e-6
+    # Sweeps and a read-out; the first layer starts from nothing, the others are told what it made, a frame more.
+    first = 12 * 2 * 1e-7 + 3e-6
+    stages = [0.0, first, first + 3e-6, first + 3e-6]
     # Frame k leaves layer t when both frame k − 1 has left it and frame k has left the layer before.
     left = [0.0] * 4
     for _ in range(100):
         for t in range(1, 4):
-            left[t] = max(left[t], left[t - 1]) + stage
+            left[t] = max(left[t], left[t - 1]) + stages[t]
         left[0] = 0.0
     assert apart.device_time.value == pytest.approx(1e-3 + left[3])
-    assert shared.device_time.value == pytest.approx(3e-3 + 300 * stage)
-    assert apart.latency.value == shared.latency.value == pytest.approx(3 * stage)
-    assert apart.samples_per_s.value == pytest.approx(4 / stage)
-    assert apart.samples_per_s.value == pytest.approx(3 * shared.samples_per_s.value)
+    assert shared.device_time.value == pytest.approx(3e-3 + 100 * sum(stages))
+    assert apart.latency.value == shared.latency.value == pytest.approx(sum(stages))
+    assert apart.samples_per_s.value == pytest.approx(4 / stages[3])
+    assert shared.samples_per_s.value == pytest.approx(4 / sum(stages))
     # The same events; idle power for three arrays while the pipeline fills, and for one while it is programmed.
     assert apart.counts == shared.counts
     active = 300 * 12 * 2 * 1e-7
