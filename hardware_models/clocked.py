@@ -77,8 +77,9 @@ class Timing:
     ) -> Timeline:
         """When what is done, and when all is.
 
-        Chains that find no copy free run after the others. Of a steered run nothing overlaps, since the host decides
-        on what it has read before the cells go on; when it writes and programs is not told.
+        Chains that find no copy free run after the others. Nothing overlaps of a run that is steered or stops at an
+        energy, since the host decides on what it has read before the cells go on; when it writes to a steered run, or
+        programs it, is not told.
 
         Parameters
         ----------
@@ -118,7 +119,9 @@ class Timing:
                 frame=frame,
             ),
         ]
-        return play([*([] if anew else [change]), Cycle(works=batch, repeat=batches)], buffers=self.buffers)
+        # Whether to stop, the host too decides on what it has read.
+        buffers = self.buffers if schedule.stop_at is None else 1
+        return play([*([] if anew else [change]), Cycle(works=batch, repeat=batches)], buffers=buffers)
 
     def __post_init__(self) -> None:
         if self.buffers not in (1, 2) or isinstance(self.buffers, bool):

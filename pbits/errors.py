@@ -201,7 +201,7 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
         allowed=min(1.0, max(MARGIN * floor, floor + SIGMAS * tv_spread(around, effective_samples))),
         converged=converged,
         clock_known_to=known_to,
-        reading=0.0 if of_law is of_clock else float(total_variation(of_law, of_clock)),
+        reading=0.0 if of_law is None or of_clock is None else float(total_variation(of_law, of_clock)),
     )
 
 

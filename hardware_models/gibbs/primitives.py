@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -105,8 +106,12 @@ class Cells:
                 raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
         if self.relaxation is not None and self.relaxation_per_category is not None:
             raise ValueError("give relaxation or relaxation_per_category, and not both")
-        if self.relaxation is not None and self.relaxation < 1:
-            raise ValueError(f"relaxation is {self.relaxation}; an update takes at least one draw of a p-cell")
+        if self.relaxation is not None and (
+            not isinstance(self.relaxation, Integral) or isinstance(self.relaxation, bool) or self.relaxation < 1
+        ):
+            raise ValueError(
+                f"relaxation is {self.relaxation!r}; an update takes a whole number of draws of a p-cell, at least one"
+            )
         if self.mode_tau_s is not None and Figure.of(self.mode_s).value is None:
             raise ValueError("mode_tau_s needs mode_s: how far modes settle depends on their ratio")
         sigma = self.mode_temperature_sigma_d2d
@@ -252,6 +257,7 @@ class PrimitivesProgram(Program):
 
     def __init__(self, model: EnergyModel, placement: Placement, cells: Cells, timing: Timing):
         self._model = model
+        self._placement = placement
         self._clamp: Mapping[int, Any] = placement.clamp
         self._cells = cells
         self._timing = timing
@@ -286,6 +292,7 @@ class PrimitivesProgram(Program):
             kind="unknown",
             model=self._model,
             beta=beta,
+            clamp=self._clamp,
             note="modes of unequal temperatures settle by one law, and categories answer by another",
         )
 
@@ -334,6 +341,7 @@ class PrimitivesProgram(Program):
             preset=initial is not None,
             program_s=Figure.of(self._timing.program_s),
             start_s=self._timing.start_s,
+            told=self._placement.told(self._model),
         )
         seconds = self._seconds()
         timeline = self._timing.play(
@@ -345,13 +353,12 @@ class PrimitivesProgram(Program):
         )
         n, chains, modes = self._model.n, schedule.chains, len(self.temperatures)
         frames = moved.read_frames * chains
-        held = sum(np.ndim(value) > 0 for value in self._clamp.values())
         counts = {name: each * tally.steps * chains for name, each in self._per_sweep().items()}
         counts |= {
             "toggle" if self._dits is None else "p_dit_toggle": tally.toggles,
             "read": frames * (n - modes),
             "mode_read": frames * modes,
-            "write": n * (moved.copies_programmed + moved.states_written) + held * chains,
+            "write": n * (moved.copies_programmed + moved.states_written) + moved.words_told,
         }
         return Execution(
             counts={name: count for name, count in counts.items() if count},

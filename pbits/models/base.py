@@ -227,7 +227,10 @@ def clamped_sites(
     sites = np.array(sorted(held), dtype=np.int64)
     by_chain = any(np.ndim(value) for value in held.values())
     if by_chain and model.domain not in ("spin", "category"):
-        raise ValueError("a value for each chain can be clamped of spins and categories alone; give one number")
+        raise ValueError(
+            f"a value for each chain can be clamped in models of spins or of categories, and not in a "
+            f"{type(model).__name__}; give one number for all chains"
+        )
     values = np.empty((len(sites), *((chains,) if by_chain and chains is not None else ())))
     for row, site in enumerate(sites.tolist()):
         values[row] = held[site]

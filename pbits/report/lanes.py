@@ -22,14 +22,29 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
 
-def utilisation(timeline: Mapping[str, Any]) -> list[list[str]]:
+def check_timeline(timeline: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The timeline of a run that has one."""
+    if timeline is None:
+        raise ValueError(
+            "this run was stored without a timeline; run it again (a machine from outside may tell of none)"
+        )
+    return timeline
+
+
+def utilisation(timeline: Mapping[str, Any] | None) -> list[list[str]]:
     """A row of text for each lane, under `HEADINGS`.
 
     Parameters
     ----------
     timeline : mapping
         `Run.timeline`.
+
+    Raises
+    ------
+    ValueError
+        For a run without one.
     """
+    timeline = check_timeline(timeline)
     return [
         [
             name,
@@ -43,7 +58,7 @@ def utilisation(timeline: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def bottleneck(timeline: Mapping[str, Any], steps_per_sample: int | None = None) -> str:
+def bottleneck(timeline: Mapping[str, Any] | None, steps_per_sample: int | None = None) -> str:
     """Which lane holds up the machine, and what would change that, in a few sentences.
 
     Parameters
@@ -52,6 +67,11 @@ def bottleneck(timeline: Mapping[str, Any], steps_per_sample: int | None = None)
         `Run.timeline`.
     steps_per_sample : int, optional
         Of the schedule, if it samples; with it, how many would balance sampling with what is slower.
+
+    Raises
+    ------
+    ValueError
+        For a run without a timeline.
 
     Examples
     --------
@@ -66,6 +86,7 @@ def bottleneck(timeline: Mapping[str, Any], steps_per_sample: int | None = None)
     The read-out of a frame takes 25 µs and its sampling 20 ns:
     they would balance at steps_per_sample = 1,250.
     """
+    timeline = check_timeline(timeline)
     lanes = {name: timeline["lanes"][name] for name in in_order(timeline["lanes"])}
     unknown = [name for name, lane in lanes.items() if lane["busy_s"] is None]
     if unknown:

@@ -16,7 +16,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from pbits.report.lanes import in_order
+from pbits.report.lanes import check_timeline, in_order
 from pbits.report.quantities import number, si
 
 #: Told apart by the colour-blind (M. Okabe and K. Ito, 2008); every machine also has a marker of its own.
@@ -251,7 +251,7 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
         return _svg(figure, key, "share of device time by phase of work")
 
 
-def gantt(timeline: Mapping[str, Any], key: str = "gantt") -> str:
+def gantt(timeline: Mapping[str, Any] | None, key: str = "gantt") -> str:
     """What a machine did when, as an SVG: the whole run, and its first frames where the whole would hide them.
 
     A bar is as high as its lane is busy, so a lower one stands for pieces with waiting between them.
@@ -266,8 +266,9 @@ def gantt(timeline: Mapping[str, Any], key: str = "gantt") -> str:
     Raises
     ------
     ValueError
-        For a timeline without spans: of a run whose device time is nought or not known.
+        For a run without a timeline, and for one without spans: its device time is nought or not known.
     """
+    timeline = check_timeline(timeline)
     if not timeline["spans"]:
         raise ValueError("this timeline has no spans: the device time of the run is nought, or is not stated")
     window = first_frames(timeline)

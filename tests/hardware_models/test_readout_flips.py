@@ -49,6 +49,18 @@ def test_the_channel_is_the_product_over_sites():
     assert law_table(held, 3).reshape(2, 2, 2)[:, 0].sum() == 0
 
 
+@pytest.mark.parametrize("update", ["chromatic", "poisson"])
+@pytest.mark.parametrize("held", [{1: 1}, {0: [1, -1, -1], 2: 1}], ids=["alike", "by chain"])
+def test_what_is_clamped_is_never_read_wrong(update, held):
+    schedule = pbits.Schedule(n_samples=50, n_warmup=0, chains=3)
+    run, true = (
+        pbits.run(MODEL, pbit.Array(update=update, effects=effects), schedule, seed=2, clamp=held)
+        for effects in ((ReadoutFlips(rate=0.4),), ())
+    )
+    wrong = (run.states != true.states).any(axis=(0, 1))
+    assert wrong.tolist() == [site not in held for site in range(3)]
+
+
 def test_a_rate_that_is_off_by_a_tenth_is_noticed():
     """The check that the others rest on would see a fault."""
     run = pbits.run(MODEL, machine(0.11), SCHEDULE, seed=2)

@@ -138,6 +138,19 @@ def test_any_plan_ends_when_a_plain_recursion_over_all_its_frames_says(groups, b
     assert sum(lane.busy.value for lane in done.lanes.values()) >= done.device_time_s - 1e-12 or buffers == 2
 
 
+def test_a_frame_is_still_read_after_turns_that_were_left_out():
+    """Were its read-out thought to be over, the programmings meanwhile would be alike, and left out too."""
+    programmings = Cycle(works=[Work(phase="programming", seconds=1.0)], repeat=12)
+    _, *frame = worked((12, 1, 20, 5))
+    rounds = Cycle(works=[programmings, *frame], repeat=30)
+    done = play([rounds, rounds], buffers=2)
+    # The read-out lasts longest: 20 ticks against 13 of the cells.
+    assert done.device_time_s == recursion([(12, 1, 20, 5)] * 60, 2) == 13 + 60 * 20 + 5
+    assert max(span.end_s for span in done.spans) == done.device_time_s
+    whole = play([Work(phase="programming", seconds=1.0, repeat=12), *frame] * 60, buffers=2)
+    assert (whole.device_time, whole.idle) == (done.device_time, done.idle)
+
+
 def test_alike_frames_are_shown_together_and_the_first_ones_singly():
     done = frames(1.0, 4.0, 2.0, 1_000_000, 2)
     assert len(done.spans) < 60
@@ -263,6 +276,24 @@ def three_hundred(phase_s, buffers=1, **times):
     program = ClockedProgram(RING, placement, update="chromatic", timing=timing, stores_beta=True, copies=4)
     schedule = pbits.Schedule(n_samples=300, n_warmup=100, chains=4)
     return program.execute(schedule, Streams(seed=1, chip_seed=0), None, lambda step, states: False)
+
+
+@pytest.mark.parametrize("stop_at", [None, -99.0])
+def test_the_cells_wait_for_the_host_to_say_whether_to_stop(stop_at):
+    """With a second buffer too; no state has the energy, so all 50 sweeps are made, and without it none but the last
+    is read.
+    """
+    placement = Placement(cells=np.arange(4), chip_seed=0, clamp={})
+    schedule = pbits.Schedule.anneal(sweeps=50, beta_start=1.0, beta_stop=1.0, chains=4, stop_at=stop_at)
+    times = [
+        ClockedProgram(
+            RING, placement, update="chromatic", copies=4,
+            timing=Timing(phase_s=1.0, program_s=8.0, read_s=4.0, transfer_s=2.0, buffers=buffers),
+        ).execute(schedule, Streams(seed=1, chip_seed=0), None, lambda step, states: False).device_time_s.value
+        for buffers in (1, 2)
+    ]  # fmt: skip
+    frames = 1 if stop_at is None else 50
+    assert times == [8 + 50 * 2 + frames * (4 + 2)] * 2
 
 
 @pytest.mark.parametrize("phase_s", [10e-9, 1e-12, 1e-6])

@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -150,6 +151,16 @@ def test_explain_traces_device_times_with_their_ranges(cli, tmp_path):
         value, low, high = (report.si(seconds, "s") for seconds in (spent.value, spent.low, spent.high))
         assert f"{name} {value} ({low} to {high})" in printed
     assert "chain breaks" in printed
+
+
+def test_explain_leaves_out_lanes_of_a_run_without_a_timeline(cli, tmp_path):
+    cli("run", "and-gate", "-m", "fpga-all-to-all", "--samples", "50", *QUICK, "-o", "gate.npz")
+    assert "bottleneck" in cli("explain", "gate.npz").output
+    replace(pbits.Run.load(tmp_path / "gate.npz"), timeline=None).save(tmp_path / "old.npz")
+    result = cli("explain", "old.npz")
+    assert result.exit_code == 0, result.output
+    assert "bottleneck" not in result.output
+    assert "Ledger at" in result.output
 
 
 def test_explain_names_seed_counts_and_sources(cli, tmp_path):

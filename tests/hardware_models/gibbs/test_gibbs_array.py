@@ -642,7 +642,7 @@ def test_copies_are_not_programmed_to_swap_faster_than_the_chip_can():
 def test_batches_are_programmed_no_faster_than_the_chip_can():
     machine = Array(rules="G4", rows=2, columns=2, phase_s=1e-6, program_s=1e-3, read_s=1e-4, max_reflash_hz=100)
     ladder = pbits.Schedule(n_samples=1, n_warmup=0, chains=3, ladder=(1, 0.9, 0.8))
-    with pytest.raises(pbits.NotMappable, match=r"the batch changes every 1 sweep.*4,500 sweeps between.*at most 1 chains"):
+    with pytest.raises(pbits.NotMappable, match=r"the batch changes every 1 sweep.*4,500 sweeps between"):
         pbits.run(RING, machine, ladder, seed=1)
     alone = pbits.Schedule(n_samples=1, n_warmup=0, chains=3)
     assert pbits.run(RING, machine, alone, seed=1).phases["programming"] == pytest.approx(1e-3)

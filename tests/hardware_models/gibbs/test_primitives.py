@@ -110,6 +110,7 @@ def test_unequal_modes_beside_categories_have_no_stated_law_but_a_twin(relaxatio
     law = program.law(1.0)
     assert law.kind == "unknown"
     assert "unequal temperatures" in law.note
+    assert law.clamp == {1: 2, 4: 0.5}
     run = pbits.run(blocks(), machine, schedule, seed=6, chip_seed=2, clamp={1: 2, 4: 0.5})
     twin = program.twin(schedule, seed=6)
     np.testing.assert_allclose(run.states, twin, rtol=1e-9, atol=1e-9)
@@ -134,6 +135,22 @@ def test_what_is_counted_is_what_was_done():
     assert "p_dit_toggle" not in spins.counts
 
 
+@pytest.mark.parametrize("kind", ["spins", "categories"])
+def test_values_of_each_chain_are_written_once_each_and_take_a_frame(kind):
+    """Four sites: two with a value for each of three chains, and one with the same for all."""
+    model = pbits.IsingModel(1 - np.eye(4)) if kind == "spins" else pbits.CategoricalModel([2, 2, 3, 3])
+    machine = Primitives(p_bit_s=1e-9, p_cell_s=1e-9, relaxation=2, program_s=0.0, read_s=1e-6)
+    schedule = pbits.Schedule(n_samples=5, n_warmup=0, chains=3)
+    own, alike = [1, 1, -1 if kind == "spins" else 0], {2: 1}
+    run = pbits.run(model, machine, schedule, seed=1, clamp={0: own, 1: own, **alike})
+    fixed = pbits.run(model, machine, schedule, seed=1, clamp={0: 1, 1: 1, **alike})
+    assert fixed.counts["write"] == 4
+    assert run.counts["write"] == 4 + 2 * 3
+    # One copy, so each chain is told by itself, which takes as long as a read-out.
+    assert "start states" not in fixed.phases
+    assert run.phases["start states"] == pytest.approx(3e-6)
+
+
 def test_a_phase_lasts_as_long_as_the_slowest_of_its_cells():
     pairs = {(0, 1): np.eye(2, 3), (1, 2): np.eye(3, 6)}
     # Sites 0 and 2 share a colour: 60 draws of 10 ns outlast a p-bit's 100 ns. Site 1 has 30 draws.
@@ -142,6 +159,9 @@ def test_a_phase_lasts_as_long_as_the_slowest_of_its_cells():
     run = pbits.run(model, machine, pbits.Schedule(n_samples=10, n_warmup=0, chains=1), seed=1)
     assert run.device_time_s == pytest.approx(10 * (600e-9 + 300e-9))
     assert run.record["notes"]["seconds_per_sweep"] == pytest.approx({"cells": 900e-9})
+    # Of p-dits that move together the one of most categories is the slowest.
+    apart = pbits.run(pbits.CategoricalModel([3, 6]), machine, pbits.Schedule(n_samples=10, n_warmup=0), seed=1)
+    assert apart.record["notes"]["seconds_per_sweep"] == pytest.approx({"cells": 600e-9})
     slow = Primitives(relaxation=1, p_bit_s=100e-9, p_cell_s=10e-9, mode_s=1e-6, program_s=0.0, read_s=0.0)
     run = pbits.run(blocks(), slow, pbits.Schedule(n_samples=10, n_warmup=0, chains=1), seed=1)
     assert run.record["notes"]["seconds_per_sweep"] == pytest.approx({"cells": 110e-9, "modes": 1e-6})
@@ -205,7 +225,9 @@ def test_what_modes_cannot_do_is_refused(schedule, message):
     ("wrong", "message"),
     [
         ({"p_bit_s": 0.0}, "p_bit_s is 0.0"),
-        ({"relaxation": 0}, "at least one draw"),
+        ({"relaxation": 0}, "relaxation is 0; an update takes a whole number of draws"),
+        ({"relaxation": 2.5}, "relaxation is 2.5; an update takes a whole number of draws"),
+        ({"relaxation": True}, "relaxation is True; an update takes a whole number of draws"),
         ({"relaxation": 3, "relaxation_per_category": 10}, "not both"),
         ({"mode_tau_s": 1e-6}, "needs mode_s"),
         ({"mode_temperature_sigma_d2d": -1.0}, "at least 0"),

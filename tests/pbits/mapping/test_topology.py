@@ -59,6 +59,10 @@ def test_copies_fit_side_by_side():
     window = np.array([r * 12 + c for r in range(3) for c in range(4)])
     assert grid.copies(window) == 3 * 3
     assert Complete(100).copies(np.arange(30)) == 3
+    # Sites without a cell take no room.
+    absent = np.full(20, -1)
+    assert Complete(100).copies(np.concatenate([absent, np.arange(30)])) == 3
+    assert grid.copies(np.concatenate([window, absent])) == 3 * 3
 
 
 def test_malformed_grids_are_refused():

@@ -117,3 +117,11 @@ def test_a_category_that_is_none_has_no_energy(state):
     if state[0] != 0.5:
         with pytest.raises(ValueError, match="does not have"):
             random_model(0)[0].drive(state[:2])
+
+
+@pytest.mark.parametrize("site", [0, 2])
+def test_one_number_is_clamped_for_all_chains(site):
+    model, _ = random_model(0)
+    with pytest.raises(ValueError, match="not in a HybridModel; give one number for all chains"):
+        clamped_sites(model, {site: [0, 1]}, chains=2)
+    assert clamped_sites(model, {site: 1}, chains=2)[1].tolist() == [1]

@@ -182,7 +182,7 @@ def test_a_clamp_may_differ_from_chain_to_chain():
         ("ising", {0: [1, -1]}, 3, "one for each of 3 chains"),
         ("ising", {0: [1, 0, 1]}, 3, "sets site 0 to 0"),
         ("ising", {0: [1, np.nan, 1]}, 3, "clamp"),
-        ("gaussian", {0: [1.0, 2.0]}, 2, "spins and categories alone"),
+        ("gaussian", {0: [1.0, 2.0]}, 2, "not in a GaussianModel; give one number for all chains"),
     ],
 )
 def test_what_is_no_clamp_of_chains_is_refused(name, clamp, chains, message):

@@ -61,6 +61,12 @@ def test_what_is_not_stated_names_no_bottleneck_and_draws_nothing():
         report.gantt(found)
 
 
+@pytest.mark.parametrize("told", [report.bottleneck, report.utilisation, report.gantt])
+def test_a_run_without_a_timeline_is_refused(told):
+    with pytest.raises(ValueError, match="stored without a timeline; run it again"):
+        told(None)
+
+
 def test_no_time_is_no_bottleneck():
     assert report.bottleneck(play([]).to_dict()) == "Nothing takes device time."
 
