@@ -93,6 +93,20 @@ CONSTANTS: Mapping[str, Parameter] = MappingProxyType(
 _UNITS = {name: parameter.unit for name, parameter in CONSTANTS.items()}
 
 
+def check_quantity(name: str, given: Quantity, unit: str, *, zero: bool = False) -> None:
+    """Refuse a quantity in another unit, or that is not positive and finite; `zero` allows 0, and None is not stated.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(given, Parameter) and given.unit != unit:
+        raise ValueError(f"{name} is in {given.unit}; it must be in {unit}")
+    value = Figure.of(given).value
+    if value is not None and not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
+        raise ValueError(f"{name} is {value}; it must be {'at least 0' if zero else 'positive'} and finite")
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpdateJoules:
     """The joules of one update of one cell, by what takes them.
@@ -198,12 +212,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         for name, unit in _UNITS.items():
-            given = getattr(self, name)
-            if isinstance(given, Parameter) and given.unit != unit:
-                raise ValueError(f"{name} is in {given.unit}; it must be in {unit}")
-            value = Figure.of(given).value
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; it must be positive and finite")
+            check_quantity(name, getattr(self, name), unit)
         if wrong := self.fitted_to.keys() - _UNITS.keys():
             raise ValueError(f"{min(wrong)!r} is no constant of a cell; fitted_to names some of {', '.join(_UNITS)}")
         object.__setattr__(self, "fitted_to", MappingProxyType(dict(self.fitted_to)))
@@ -229,7 +238,16 @@ class Cell:
 
         A leg of share G_j/G_Σ moves θ by V_dd/V_s of that share, and must move it by 4β|J_ij| (derived from
         P(x = 1) = σ(2βI)); shares sum to 1.
+
+        Raises
+        ------
+        ValueError
+            For a β that is negative or not finite; so do all that ask for the loads.
         """
+        if not (math.isfinite(beta) and beta >= 0):
+            raise ValueError(
+                f"beta is {beta}; it must be finite and at least 0 (for the other sign, change that of the model)"
+            )
         return 4 * beta * (np.asarray(abs(model.csr).sum(axis=1)).ravel() + abs(model.h))
 
     def overloaded(self, model: IsingModel | DirectedModel, beta: float) -> NDArray[np.int64]:
@@ -249,7 +267,8 @@ class Cell:
         Raises
         ------
         ValueError
-            For a model that asks for more than there is, with the largest β that fits.
+            For a model that asks for more than there is, with the largest β that fits; for a β that is negative or
+            not finite.
         """
         over = self.overloaded(model, beta)
         if len(over):
@@ -273,7 +292,14 @@ class Cell:
         return np.asarray(gamma) * self._number("supply_v")
 
     def settle(self, bias_v: ArrayLike, gamma: ArrayLike, seconds: float) -> NDArray[np.float64]:
-        """V_b some seconds later: γV_dd + (V_b − γV_dd) e^(−t/τ_bias)."""
+        """V_b some seconds later: γV_dd + (V_b − γV_dd) e^(−t/τ_bias).
+
+        Raises
+        ------
+        ValueError
+            For seconds below 0; they may be infinite.
+        """
+        _check_later(seconds)
         rest = self.settled_v(gamma)
         return rest + (np.asarray(bias_v) - rest) * math.exp(-seconds / self._number("tau_bias_s"))
 
@@ -302,7 +328,14 @@ class Cell:
         return self.response(theta) / tau_s, self.response(-np.asarray(theta)) / tau_s
 
     def relax(self, up: ArrayLike, theta: ArrayLike, seconds: float) -> NDArray[np.float64]:
-        """P(x = 1) some seconds later, θ standing still: p + (up − p) e^(−t/τ_rng), p = σ(θ)."""
+        """P(x = 1) some seconds later, θ standing still: p + (up − p) e^(−t/τ_rng), p = σ(θ).
+
+        Raises
+        ------
+        ValueError
+            For seconds below 0; they may be infinite.
+        """
+        _check_later(seconds)
         p = self.response(theta)
         return p + (np.asarray(up) - p) * math.exp(-seconds / self._number("tau_rng_s"))
 
@@ -401,11 +434,10 @@ class Cell:
         return PriceTable(boundary="core", operations=operations, power=power)
 
     def _bias_load_joules(self, wiring: Wiring, seconds: Quantity | None) -> Figure:
-        lasts = Figure.of(self.tau_rng_s if seconds is None else seconds)
-        if lasts.value is not None and not (math.isfinite(lasts.value) and lasts.value >= 0):
-            raise ValueError(f"the legs conduct for {lasts.value} s; that must be finite and at least 0")
+        seconds = self.tau_rng_s if seconds is None else seconds
+        check_quantity("the time for which legs conduct", seconds, "s", zero=True)
         conductance = self.node_capacitance(wiring) / Figure.of(self.tau_bias_s)
-        return 0.25 * conductance * _square(self.supply_v) * lasts
+        return 0.25 * conductance * _square(self.supply_v) * Figure.of(seconds)
 
     def _toggle_joules(self, wiring: Wiring) -> Figure:
         return 0.5 * self.wire_capacitance(wiring) * _square(self.signal_v)
@@ -512,6 +544,11 @@ def against_quoted(cell: Cell, *, toggle: float = 1.0) -> tuple[Quoted, ...]:
 
 def _grid(wiring: Wiring) -> Grid:
     return wiring if isinstance(wiring, Grid) else Grid.named(wiring, 1, 1)
+
+
+def _check_later(seconds: float) -> None:
+    if not seconds >= 0:
+        raise ValueError(f"seconds is {seconds}; it must be at least 0, since only what comes later is known")
 
 
 def _square(volts: Quantity) -> Figure:

@@ -11,10 +11,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from numbers import Integral
 from types import MappingProxyType
 
+import numpy as np
+
 from hardware_models import CATALOGUE
-from hardware_models.gibbs.cell import Cell, Quantity
+from hardware_models.gibbs.array import from_spec
+from hardware_models.gibbs.cell import Cell, Quantity, check_quantity
+from pbits.mapping import Grid
 from pbits.parameters import Evidence, Figure, Parameter, read_machine
 
 _PAPER, _THRML, _REPLICATION = "jelincic2025dtm", "extropic-thrml", "dtm-replication"
@@ -79,6 +84,7 @@ _CATALOGUED = {
 _PARAMETERS = {
     "phase": ("extropic-dtca-g12", "phase_time", "s"),
     "phase, Z1": ("extropic-z1", "phase_time", "s"),
+    "frame, Z1": ("extropic-z1", "read_time", "s"),
     "rewriting, Z1": ("extropic-z1", "program_time", "s"),
     "updates a second of a V100": ("gpu-v100-sxm2", "published_updates_per_s", "1/s"),
     "watts of a V100": ("gpu-v100-sxm2", "tdp", "W"),
@@ -99,6 +105,17 @@ def numbers() -> Mapping[str, Parameter]:
     return MappingProxyType(found)
 
 
+# Of a claim: the unit of each quantity, and which are left out at 0.
+_UNITS = {
+    "rival_joules": "J", "update_joules": "J", "layers": "1", "side": "1", "sweeps": "1", "phase_s": "s",
+    "start_joules": "J", "read_joules": "J", "read_s": "s", "data_cells": "1", "write_joules": "J", "program_s": "s",
+    "overhead_w": "W",
+}  # fmt: skip
+_LEFT_OUT_AT_0 = frozenset(
+    {"start_joules", "read_joules", "read_s", "data_cells", "write_joules", "program_s", "overhead_w"}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """Joules per sample of a rival over those of a denoising machine.
@@ -115,6 +132,9 @@ class Claim:
         Δt of one of the two colour phases of a sweep.
     start_joules, read_joules : Quantity
         To start a cell in each layer, and to read a data cell after each.
+    read_s : Quantity
+        To read a frame of the array, with the data cells of all copies in it, after each layer. The array stands still
+        meanwhile. States that are put in are taken to need no time.
     data_cells : Quantity
     write_joules, program_s : Quantity
         To write a cell with its weights, and seconds to write the array.
@@ -129,7 +149,9 @@ class Claim:
     Raises
     ------
     ValueError
-        For copies, or samples per programming, that are not positive.
+        For a quantity in another unit or not finite; for a rival, E_cell, T, L, K or Δt that is not positive, or
+        another quantity below 0; for copies that are no whole number from 1, or samples per programming that are not
+        positive.
 
     Examples
     --------
@@ -146,6 +168,7 @@ class Claim:
     phase_s: Quantity
     start_joules: Quantity = 0.0
     read_joules: Quantity = 0.0
+    read_s: Quantity = 0.0
     data_cells: Quantity = 0.0
     write_joules: Quantity = 0.0
     program_s: Quantity = 0.0
@@ -154,9 +177,12 @@ class Claim:
     overhead_w: Quantity = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("samples_per_programming", "side_by_side"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name, unit in _UNITS.items():
+            check_quantity(name, getattr(self, name), unit, zero=name in _LEFT_OUT_AT_0)
+        if not (isinstance(self.side_by_side, Integral) and self.side_by_side > 0):
+            raise ValueError(f"side_by_side is {self.side_by_side}; it must be a whole number of copies, at least 1")
+        if not self.samples_per_programming > 0:
+            raise ValueError(f"samples_per_programming is {self.samples_per_programming}; it must be above 0")
 
     @property
     def updates(self) -> Figure:
@@ -165,10 +191,14 @@ class Claim:
 
     @property
     def device_time_s(self) -> Figure:
-        """Seconds per sample, of which the copies of a chip share each."""
+        """Seconds per sample, T·(2KΔt + a frame)/copies + T programmings/samples of one: copies share frames."""
         layers = Figure.of(self.layers)
-        sweeping = layers * Figure.of(self.sweeps) * Figure.of(self.phase_s) * (_COLOURS / self.side_by_side)
-        return sweeping + layers * Figure.of(self.program_s) / self.samples_per_programming
+        taken = layers * Figure.of(self.sweeps) * Figure.of(self.phase_s) * (_COLOURS / self.side_by_side)
+        if self.read_s != 0:
+            taken += layers * Figure.of(self.read_s) / self.side_by_side
+        if self.program_s != 0:
+            taken += layers * Figure.of(self.program_s) / self.samples_per_programming
+        return taken
 
     @property
     def parts(self) -> dict[str, Figure]:
@@ -241,9 +271,7 @@ def swaps(base: Claim) -> dict[str, Claim]:
         ),
         "cell: 2 fJ, the paper's main text": replace(base, update_joules=known["update, main text"]),
         "K: a phase of one τ forgets 1 − 1/e": replace(base, sweeps=Figure.of(base.sweeps) / (1 - math.exp(-1))),
-        "read: data cells of each layer, at Z1's price": replace(
-            base, read_joules=known["read of a cell, Z1"], data_cells=known["data cells"]
-        ),
+        "read: data cells of each layer, at Z1's price": replace(base, **_read_out(known)),
         "rival: auto-encoder of FID 30.5": replace(base, rival_joules=known["auto-encoder of FID 30.5, metered"]),
         "K: 800, as the images were made": replace(base, sweeps=known["sweeps of the replication"]),
         "rival: FID 27.4, its FLOP at peak": replace(base, rival_joules=known["auto-encoder of FID 27.4, counted"]),
@@ -258,23 +286,52 @@ def swaps(base: Claim) -> dict[str, Claim]:
 def stairs(base: Claim) -> dict[str, Claim]:
     """Assumptions changed one after another, towards what a user of one Z1-class chip would pay at a board.
 
-    269,568 cells hold 55 copies of a layer of 4,900. The chip takes the layers in turn, 1,000 samples to a programming.
+    The chip takes the layers in turn, 1,000 samples to a programming, in as many `copies` as its grid holds.
     """
     known = numbers()
     changes = {
         "as published": {},
         "800 sweeps, as the images were made": {"sweeps": known["sweeps of the replication"]},
         "7.09 fJ an update, Z1's simulation": {"update_joules": known["update, Z1"]},
-        "each layer's data cells are read": {
-            "read_joules": known["read of a cell, Z1"], "data_cells": known["data cells"]
-        },
+        "each layer's data cells are read": _read_out(known),
         "one chip holds the layers in turn": {
-            "write_joules": known["write of a cell, Z1"], "samples_per_programming": 1000, "side_by_side": 55
+            "write_joules": known["write of a cell, Z1"], "samples_per_programming": 1000,
+            "side_by_side": copies(base.side),
         },
-        "a board serves it while it samples": {"overhead_w": known["idle board, KV260"], "phase_s": known["phase, Z1"]},
+        "a board serves it while it samples": {"overhead_w": known["idle board, KV260"]},
+        "phases of 10 ns, Z1's clock": {"phase_s": known["phase, Z1"]},
         "and while it is rewritten": {"program_s": known["rewriting, Z1"]},
     }  # fmt: skip
     found = {}
     for name, change in changes.items():
         base = found[name] = replace(base, **change)
     return found
+
+
+def copies(side: Quantity) -> int:
+    """Layers of side × side cells that lie side by side on the grid of `extropic-z1`, whose shape is assumed.
+
+    Raises
+    ------
+    ValueError
+        For a side that is not stated, no whole number, or longer than the grid's.
+
+    Examples
+    --------
+    >>> copies(70)
+    48
+    """
+    cells, grid = Figure.of(side).value, from_spec(read_machine(CATALOGUE / "extropic-z1.toml")).capabilities.topology
+    assert isinstance(grid, Grid), "the arrays of this catalogue are grids"
+    longest = min(grid.rows, grid.columns)
+    if cells is None or cells % 1 or not 1 <= cells <= longest:
+        told = "not stated" if cells is None else f"{cells:g}"
+        raise ValueError(f"side is {told}; to lie on a {grid.describe()} it must be a whole number from 1 to {longest}")
+    rows, columns = np.divmod(np.arange(int(cells) ** 2), int(cells))
+    return grid.copies(rows * grid.columns + columns)
+
+
+def _read_out(known: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    return {
+        "read_joules": known["read of a cell, Z1"], "read_s": known["frame, Z1"], "data_cells": known["data cells"],
+    }  # fmt: skip

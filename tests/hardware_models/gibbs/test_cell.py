@@ -21,6 +21,7 @@ PLAIN = Cell(
     supply_v=0.2, signal_v=0.1, clock_v=0.3, slope_v=0.04, pitch_m=1e-6, wire_f_per_m=1e-10, leg_capacitance_f=1e-15,
     tau_bias_s=1e-8, tau_rng_s=5e-8, random_bit_joules=1e-16,
 )  # fmt: skip
+PAIR = pbits.IsingModel.from_edges(2, [(0, 1)], [0.3])
 TABLE = {
     "G8": (5.123106, 230.09),
     "G12": (18.576730, 834.31),
@@ -85,6 +86,7 @@ def test_a_bias_node_obeys_kirchhoff():
     moved = (PLAIN.settle(start, gamma, tiny) - start) / tiny
     assert moved == pytest.approx((siemens * (0.2 * pulled - start)).sum() / farads, rel=1e-5)
     assert PLAIN.settle(start, gamma, 1e-6) == pytest.approx(settled)
+    assert PLAIN.settle(start, gamma, math.inf) == pytest.approx(settled)
 
 
 def test_what_does_not_fit_says_which_sites_and_what_would():
@@ -266,8 +268,17 @@ def test_every_constant_says_where_it_is_from():
         (lambda: dataclasses.replace(PLAIN, fitted_to={"voltage": "x"}), "no constant of a cell"),
         (lambda: PLAIN.update_joules("G12", toggle=1.5), "toggle is 1.5"),
         (lambda: PLAIN.update_joules("G12", gamma=-0.1), "gamma is -0.1"),
-        (lambda: PLAIN.update_joules("G12", bias_s=-1.0), "legs conduct for -1.0 s"),
+        (lambda: PLAIN.update_joules("G12", bias_s=-1.0), "legs conduct is -1.0; it must be at least 0"),
+        (lambda: PLAIN.update_joules("G12", bias_s=CONSTANTS["supply_v"]), "legs conduct is in V; it must be in s"),
+        (lambda: PLAIN.prices("G12", phase_s=math.nan), "legs conduct is nan"),
         (lambda: PLAIN.update_joules("G13"), "no grid rules are named"),
+        (lambda: PLAIN.legs(PAIR, math.nan), "beta is nan; it must be finite and at least 0"),
+        (lambda: PLAIN.legs(PAIR, -0.5), "beta is -0.5"),
+        (lambda: PLAIN.overloaded(PAIR, -0.5), "beta is -0.5"),
+        (lambda: PLAIN.loads(PAIR, math.inf), "beta is inf"),
+        (lambda: PLAIN.relax(0.5, 1.0, -1e-9), "seconds is -1e-09; it must be at least 0"),
+        (lambda: PLAIN.relax(0.5, 1.0, math.nan), "seconds is nan"),
+        (lambda: PLAIN.settle(0.1, 0.5, -1e-9), "seconds is -1e-09; it must be at least 0"),
     ],
 )
 def test_what_cannot_be_is_refused(make, match):

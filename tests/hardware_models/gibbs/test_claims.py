@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware_models.gibbs.claims import numbers, published, stairs, swaps
+from hardware_models.gibbs.cell import CONSTANTS
+from hardware_models.gibbs.claims import copies, numbers, published, stairs, swaps
 from pbits.parameters import Evidence, Figure, Parameter
 
 CLAIM = published()
@@ -51,18 +52,40 @@ def test_each_swap_is_one_change_by_hand():
         assert joules == pytest.approx(expected.get(name, 12.74), rel=1e-4), name
 
 
-def test_the_stairs_only_go_down_and_end_below_one():
-    claims = list(stairs(CLAIM).values())
-    ratios = [claim.ratio.value for claim in claims]
-    assert ratios == sorted(ratios, reverse=True)
-    assert ratios[0] == CLAIM.ratio.value
-    last = claims[-1]
-    seconds = 8 * 800 * 2 * 10e-9 / 55 + 8 * 1.0 / 1000
-    assert last.device_time_s.value == pytest.approx(seconds)
-    joules = 8 * 800 * 4900 * 7.09e-15 + 8 * 884 * 1.692e-12 + 8 * 4900 * 153.6e-12 * 55 / 1000 + 3.136 * seconds
-    assert last.machine_joules.value == pytest.approx(joules)
-    assert ratios[-1] == pytest.approx(1.3e-4 / joules)
-    assert ratios[-1] < 1
+def test_the_stairs_go_down_but_for_the_clock_and_end_below_one():
+    chain = stairs(CLAIM)
+    *_, slow, fast, last = chain.values()
+    ratios = {name: claim.ratio.value for name, claim in chain.items()}
+    rising = ratios.pop("phases of 10 ns, Z1's clock")
+    assert list(ratios.values()) == sorted(ratios.values(), reverse=True)
+    assert ratios["as published"] == CLAIM.ratio.value
+    core = 8 * 800 * 4900 * 7.09e-15 + 8 * 884 * 1.692e-12 + 8 * 4900 * 153.6e-12 * 48 / 1000
+    for claim, phase_s, programming_s in ((slow, 100e-9, 0), (fast, 10e-9, 0), (last, 10e-9, 8 * 1.0 / 1000)):
+        seconds = 8 * (800 * 2 * phase_s + 25e-6) / 48 + programming_s
+        assert claim.device_time_s.value == pytest.approx(seconds)
+        assert claim.machine_joules.value == pytest.approx(core + 3.136 * seconds)
+        assert claim.ratio.value == pytest.approx(1.3e-4 / (core + 3.136 * seconds))
+    assert last.ratio.value < 1 < slow.ratio.value < rising
+
+
+def test_frames_take_time_that_copies_share():
+    read = replace(CLAIM, read_s=25e-6)
+    assert read.device_time_s.value - CLAIM.device_time_s.value == pytest.approx(8 * 25e-6)
+    assert replace(read, side_by_side=10).device_time_s.value == pytest.approx(read.device_time_s.value / 10)
+    assert read.machine_joules == CLAIM.machine_joules
+    unknown = replace(CLAIM, read_s=Parameter(value=None, unit="s", note="nobody says"), overhead_w=1.0)
+    assert unknown.machine_joules.value is None
+
+
+@given(st.integers(1, 468))
+def test_copies_are_whole_squares_on_the_chip(side):
+    assert copies(side) == (468 // side) * (576 // side)
+
+
+@pytest.mark.parametrize("side", [0, 469, 7.5, math.nan, Figure(None, None, None, None)])
+def test_a_layer_that_does_not_fit_the_chip_is_refused(side):
+    with pytest.raises(ValueError, match="must be a whole number from 1 to 468"):
+        copies(side)
 
 
 @given(st.integers(1, 100), st.floats(1, 1e6))
@@ -98,9 +121,25 @@ def test_weak_marks_are_told():
     assert sum(name.startswith("auto-encoder") for name in weak) == 4
 
 
-@pytest.mark.parametrize("wrong", [{"side_by_side": 0}, {"samples_per_programming": 0.0}])
-def test_what_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match="must be above 0"):
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        ({"side_by_side": 0}, "side_by_side is 0; it must be a whole number of copies, at least 1"),
+        ({"side_by_side": 2.5}, "side_by_side is 2.5"),
+        ({"samples_per_programming": 0.0}, "must be above 0"),
+        ({"samples_per_programming": math.nan}, "samples_per_programming is nan"),
+        ({"sweeps": -1}, "sweeps is -1; it must be positive and finite"),
+        ({"layers": 0}, "layers is 0; it must be positive"),
+        ({"phase_s": math.inf}, "phase_s is inf"),
+        ({"rival_joules": math.nan}, "rival_joules is nan"),
+        ({"read_s": -1e-6}, "read_s is -1e-06; it must be at least 0 and finite"),
+        ({"overhead_w": -1.0}, "overhead_w is -1.0"),
+        ({"update_joules": CONSTANTS["tau_rng_s"]}, "update_joules is in s; it must be in J"),
+        ({"layers": CONSTANTS["supply_v"]}, "layers is in V; it must be in 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong, match):
+    with pytest.raises(ValueError, match=match):
         replace(CLAIM, **wrong)
 
 
