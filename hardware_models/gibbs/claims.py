@@ -287,6 +287,11 @@ def stairs(base: Claim) -> dict[str, Claim]:
     """Assumptions changed one after another, towards what a user of one Z1-class chip would pay at a board.
 
     The chip takes the layers in turn, 1,000 samples to a programming, in as many `copies` as its grid holds.
+
+    Raises
+    ------
+    ValueError
+        For a base whose layers do not lie on that grid.
     """
     known = numbers()
     changes = {
