@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 # reads a catalogue never loads a compiler.
 _HOME = {
     "CategoricalModel": "pbits.models",
+    "DiffusionModel": "pbits.models",
     "DirectedModel": "pbits.models",
     "EnergyModel": "pbits.models",
     "GaussianModel": "pbits.models",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from pbits.ledger import EnergyLedger, price
     from pbits.models import (
         CategoricalModel,
+        DiffusionModel,
         DirectedModel,
         EnergyModel,
         GaussianModel,
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CategoricalModel",
     "Comparison",
+    "DiffusionModel",
     "DirectedModel",
     "Embedded",
     "EnergyLedger",

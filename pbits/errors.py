@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel, IsingModel
+from pbits.models import Clamp, DiffusionModel, DirectedModel, EnergyModel, GaussianModel, IsingModel
 from pbits.reference import exact, free_part, most_spins, own_rule, stationary_of, total_variation, tv_noise_floor
-from pbits.substrate import Law
+from pbits.substrate import Law, Moments
 
 MAX_SITES = 14
 """Spin laws are tabulated up to this many sites of the machine: 2¹⁴ states."""
@@ -59,7 +59,7 @@ class Errors:
         What the numerical law of a machine with slow synapses, or inputs that settle, and so `clock`, may be off by; 0
         where it is exact.
     reading : float
-        The law of what is read against the machine's own, where spins are read wrong.
+        The law of what is read against the machine's own, where spins are read wrong, or reals by a converter.
     """
 
     measure: str
@@ -87,6 +87,9 @@ class Errors:
         if not self.converged or self.allowed >= 1:
             return None
         return self.total <= self.allowed
+
+
+_LINEAR = GaussianModel, DiffusionModel
 
 
 def law_table(law: Law, n: int) -> NDArray[np.float64]:
@@ -141,15 +144,16 @@ def _code(spins: NDArray) -> NDArray[np.int64]:
 
 def within_reach(posed: EnergyModel, realised: EnergyModel, law: Law) -> bool:
     """Whether the laws can be written down: spins on up to 14 machine sites, or on 8 where a clock, or couplings that
-    are not mutual, make a law of their own, and Gaussian models.
+    are not mutual, make a law of their own, and models over reals with a linear drift.
 
     What is held and what the law is stated of must be models of the same machine sites.
     """
     if law.model is None or realised.n != law.model.n:
         return False
-    if isinstance(posed, GaussianModel):
-        gaussian = isinstance(realised, GaussianModel) and isinstance(law.model, GaussianModel)
-        return gaussian and law.kind == "boltzmann" and law.readout is None
+    if isinstance(posed, _LINEAR):
+        linear = isinstance(realised, _LINEAR) and isinstance(law.model, _LINEAR)
+        told = law.kind == "boltzmann" or law.moments is not None
+        return linear and told and law.kind != "unknown" and law.readout is None
     networks = (posed, realised, law.model)
     if not all(isinstance(model, IsingModel | DirectedModel) for model in networks):
         return False
@@ -170,7 +174,7 @@ def three_errors(
     """The errors of draws (chains, draws, n) of a model whose laws are `within_reach`."""
     wanted = ideal_law(posed, law.beta, clamp)
     held = replace(ideal_law(realised, law.beta, law.clamp), readout=law.readout)
-    compare = _reals if isinstance(posed, GaussianModel) else _spins
+    compare = _reals if isinstance(posed, _LINEAR) else _spins
     return compare(wanted, held, law, states, effective_samples, converged)
 
 
@@ -205,13 +209,11 @@ def _spins(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
     )
 
 
-Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
 def _reals(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples: float, converged: bool) -> Errors:
     n = states.shape[-1]
     free = np.setdiff1d(np.arange(n), list(wanted.clamp))
     of_posed, of_held, of_law = (_moments(one, free) for one in (wanted, held, law))
+    of_read = of_law if law.read is None else _part(law.read, free)
     flat = states.reshape(-1, n)[:, free]
     drawn = flat.mean(axis=0), np.atleast_2d(np.cov(flat, rowvar=False))
     floor = float(1 / np.sqrt(effective_samples))
@@ -221,18 +223,26 @@ def _reals(wanted: Law, held: Law, law: Law, states: NDArray, effective_samples:
         measure="root mean square deviation of means and covariances, in standard errors of one draw",
         mapping=_deviation(of_held, of_posed),
         clock=_deviation(of_law, of_held),
-        sampling=_deviation(drawn, of_law),
+        sampling=_deviation(drawn, of_read),
         total=_deviation(drawn, of_posed),
         floor=floor,
         allowed=floor * max(MARGIN, 1 + SIGMAS / float(np.sqrt(2 * terms))),
         converged=converged,
+        reading=_deviation(of_read, of_law),
     )
 
 
 def _moments(law: Law, free: NDArray[np.int64]) -> Moments:
+    if law.moments is not None:
+        return _part(law.moments, free)
     assert law.model is not None
     moments = exact(law.model, law.beta, law.clamp)
-    return moments.mean[free], moments.covariance[np.ix_(free, free)]
+    return _part((moments.mean, moments.covariance), free)
+
+
+def _part(moments: Moments, free: NDArray[np.int64]) -> Moments:
+    mean, covariance = moments
+    return mean[free], covariance[np.ix_(free, free)]
 
 
 def standardised(found: Moments, truth: Moments) -> NDArray[np.float64]:

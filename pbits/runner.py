@@ -163,9 +163,14 @@ def run(
     solution = objectives = None
     if problem is not None:
         # Only draws count: a state that the machine passed through but never handed over solves nothing.
-        flat = states.reshape(-1, posed.n)
-        solution = problem.solution(flat, energies.reshape(-1))
-        scores = problem.objectives(flat)
+        step_tau = done.notes.get("step_tau")
+        solution = problem.answer(
+            states,
+            energies,
+            beta=float(schedule.beta),
+            step_tau=None if step_tau is None else step_tau * schedule.steps_per_sample,
+        )
+        scores = problem.objectives(states.reshape(-1, posed.n))
         objectives = None if scores is None else read_only(scores.reshape(energies.shape))
     record = {
         "schema": 1,

@@ -36,6 +36,8 @@ class Schedule:
         Independent chains.
     step_s : float, optional
         For circuits: device seconds per step. By default the circuit's slowest relaxation time.
+    step_tau : float, optional
+        The same in the model's own unit of time, in which dx = −∇E dt + √(2/β) dW; a circuit takes τ seconds for it.
     ladder : sequence of float, optional
         A factor on β for each chain, ≥ 0, as tempering needs it; 1 for all when absent.
 
@@ -64,6 +66,7 @@ class Schedule:
     beta: float = 1.0
     chains: int = 4
     step_s: float | None = None
+    step_tau: float | None = None
     beta_start: float | None = None
     shape: Shape | None = None
     levels: int | None = None
@@ -78,7 +81,7 @@ class Schedule:
             self._set_whole(name, called.get(name, name), least)
         if self.levels is not None:
             self._set_whole("levels", "levels", 1)
-        for name in ("beta", "beta_start", "step_s", "stop_at"):
+        for name in ("beta", "beta_start", "step_s", "step_tau", "stop_at"):
             value = getattr(self, name)
             if value is None and name != "beta":
                 continue
@@ -92,6 +95,10 @@ class Schedule:
             object.__setattr__(self, name, float(value))
         if self.step_s is not None and self.step_s <= 0:
             raise ValueError(f"step_s is {self.step_s}; it must be a positive number of seconds")
+        if self.step_tau is not None and self.step_tau <= 0:
+            raise ValueError(f"step_tau is {self.step_tau}; it must be a positive number of time constants")
+        if self.step_s is not None and self.step_tau is not None:
+            raise ValueError("step_s and step_tau both say how long a step is; give one of them")
         if self.ladder is not None:
             self._check_ladder()
         if self.rule not in RULES:

@@ -29,6 +29,9 @@ from pbits.streams import Streams
 
 ENTRY_POINTS = "pbits.substrates"
 
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean (n,) and covariance (n, n) of a law over reals."""
+
 Observer = Callable[[int, NDArray], bool]
 """observe(step, states): states (chains, n) of the posed model after a step; True asks to stop.
 
@@ -148,7 +151,8 @@ class Law:
     ----------
     kind : {"boltzmann", "stationary", "unknown"}
         Boltzmann: P ∝ exp(−βE) of `model`. Stationary: the fixed point of `rule` on `model`, as
-        `pbits.reference.transition` computes it. Unknown: not known in closed or enumerable form.
+        `pbits.reference.transition` computes it; of reals, what has the `moments`. Unknown: not known in closed or
+        enumerable form.
     model : EnergyModel, optional
         On the machine's own sites.
     beta : float
@@ -160,6 +164,10 @@ class Law:
         Machine states (m, sites) to states of the posed model (m, n); identity when absent.
     misread : float
         Chance that a free site's spin is read wrong, each by itself, before `readout`.
+    moments : (mean, covariance), optional
+        Of reals whose law is stationary and not Boltzmann's: (n,) and (n, n), on the sites of the posed model.
+    read : (mean, covariance), optional
+        Of what converters read, where that is not what there is.
     note : str
     """
 
@@ -170,6 +178,8 @@ class Law:
     clamp: Mapping[int, float] = field(default_factory=dict)
     readout: Callable[[NDArray], NDArray] | None = None
     misread: float = 0.0
+    moments: Moments | None = None
+    read: Moments | None = None
     note: str = ""
 
 
@@ -300,8 +310,10 @@ class Substrate(ABC):
                 f"its sites hold {kinds} values; the model's sites hold {model.domain} values; "
                 "`pbits catalogue` lists other machines"
             ]
-        if schedule is not None and schedule.step_s is not None and "real" not in can.domains:
-            return ["step_s is the step of a circuit; this machine's step is one sweep, so leave step_s out"]
+        if schedule is not None and "real" not in can.domains:
+            for name in ("step_s", "step_tau"):
+                if getattr(schedule, name) is not None:
+                    return [f"{name} is the step of a circuit; this machine's step is one sweep, so leave {name} out"]
         if schedule is not None and schedule.rule not in can.rules:
             obeyed = " or ".join(sorted(can.rules))
             return [f"it obeys the {obeyed} rule and not the {schedule.rule} rule; the ideal machine knows both"]

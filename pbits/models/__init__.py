@@ -2,6 +2,7 @@
 
 from pbits.models.base import Clamp, Domain, EnergyModel
 from pbits.models.categorical import CategoricalModel
+from pbits.models.diffusion import DiffusionModel
 from pbits.models.directed import DirectedModel
 from pbits.models.gaussian import GaussianModel
 from pbits.models.hybrid import HybridModel
@@ -14,6 +15,7 @@ __all__ = [
     "CategoricalModel",
     "Clamp",
     "DenoisingModel",
+    "DiffusionModel",
     "DirectedModel",
     "Domain",
     "EnergyModel",

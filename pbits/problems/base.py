@@ -44,6 +44,10 @@ class Solution:
         Whether a lower or a higher objective is better.
     unit : str
         The unit of the objective, or its name ("overlap"); "" where it has neither.
+    error : optional
+        Standard error of the value, of its shape, where many states answer together and their scatter tells it.
+    effective_samples : float or None
+        How many independent states that scatter is worth, of the entry that has the fewest.
     """
 
     feasible: bool
@@ -54,6 +58,8 @@ class Solution:
     valid_fraction: float
     sense: Sense
     unit: str
+    error: Any = None
+    effective_samples: float | None = None
 
     def __str__(self) -> str:
         share = f"; {100 * self.valid_fraction:.3g} % of the states feasible" if self.violations else ""
@@ -182,6 +188,22 @@ class Problem(ABC):
             return self._report(rows[energy.argmin()], 0.0)
         best = np.nanargmin(scores) if self.sense == "min" else np.nanargmax(scores)
         return self._report(rows[best], float(1 - np.isnan(scores).mean()))
+
+    def answer(
+        self, states: NDArray, energies: NDArray[np.float64], *, beta: float = 1.0, step_tau: float | None = None
+    ) -> Solution:
+        """The answer that the draws of a run give.
+
+        Parameters
+        ----------
+        states : (chains, draws, n) array
+        energies : (chains, draws) array
+        beta : float
+            At which they were drawn.
+        step_tau : float, optional
+            Between neighbouring draws, in the model's own unit of time; None where the machine has no such time.
+        """
+        return self.solution(states.reshape(-1, states.shape[-1]), energies.reshape(-1))
 
     def _checked(self, states: ArrayLike, energies: ArrayLike) -> tuple[NDArray, NDArray[np.float64]]:
         rows, energy = np.asarray(states), np.asarray(energies, dtype=np.float64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models import Clamp, DirectedModel, EnergyModel, GaussianModel, HybridModel
+from pbits.models import Clamp, DiffusionModel, DirectedModel, EnergyModel, GaussianModel, HybridModel
 from pbits.models.base import clamped_sites, finite_number, read_only, site_states
 
 MAX_STATES = 1 << 22
@@ -118,7 +118,7 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     Parameters
     ----------
     model : EnergyModel
-        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` of any size. Of a `HybridModel` the
+        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` or `DiffusionModel` of any size. Of a `HybridModel` the
         categories are enumerated, and the modes integrated over.
     beta : float
         At least 0; above 0 for reals, whose integral is infinite at 0.
@@ -150,12 +150,15 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
             "a DirectedModel has no Boltzmann law; hardware_models.pbit.stationary_law(model, update) has the law of "
             "its clock"
         )
+    if isinstance(model, DiffusionModel):
+        model = model.stationary
     if isinstance(model, GaussianModel):
         return _gaussian(model, beta, clamp)
     if isinstance(model, HybridModel):
         return _hybrid(model, beta, clamp)
     if model.domain == "real":
-        raise TypeError(f"a {type(model).__name__} has no exact law; exact knows spins, categories and GaussianModel")
+        raise TypeError(f"a {type(model).__name__} has no exact law; exact knows spins, categories, GaussianModel and "
+            "DiffusionModel")
     return _enumerated(model, beta, clamp)
 
 

@@ -150,6 +150,8 @@ def own_schedule(document: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def schedule_text(schedule: Mapping[str, Any]) -> str:
     """The schedule in one line."""
     parts = [_steps(schedule), f"{number(schedule['chains'])} chains"]
+    if schedule.get("step_tau") is not None:
+        parts.append(f"steps of {schedule['step_tau']:g} time constants")
     if schedule.get("step_s") is not None:
         parts.append(f"steps of {si(schedule['step_s'], 's')}")
     if schedule.get("stop_at") is not None:

@@ -46,7 +46,7 @@ _LEDGER = {
 }
 _SAMPLING = {
     **{"kind": {"anneal", "sample"}, "steps": int, "n_samples": int, "n_warmup": int, "steps_per_sample": int},
-    **{"beta": float, "chains": int, "levels?": int, "step_s?": float, "stop_at?": float},
+    **{"beta": float, "chains": int, "levels?": int, "step_s?": float, "step_tau?": float, "stop_at?": float},
 }
 _ANNEAL = {**_SAMPLING, "beta_start": float, "shape": str}
 _PICTURES = {

@@ -19,7 +19,7 @@ COLUMNS = (
     *("problem", "model", "sites", "model_fingerprint", "seed", "metric", "goal"),
     *("machine", "title", "illustrative", "catalogue_date", "refusal"),
     *("schedule", "schedule_kind", "chains", "steps", "n_samples", "n_warmup", "steps_per_sample"),
-    *("beta", "beta_start", "shape", "levels", "step_s", "stop_at"),
+    *("beta", "beta_start", "shape", "levels", "step_s", "step_tau", "stop_at"),
     *("best_energy", "objective", "objective_unit", "feasible", "feasible_fraction", "gap_fraction"),
     *("distance", "distance_by_chance", "distance_kind", "faithful", "mapping", "clock", "sampling"),
     *("effective_samples", "tau_int_draws", "r_hat", "converged"),

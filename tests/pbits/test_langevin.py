@@ -15,8 +15,8 @@ from scipy.linalg import expm, solve_discrete_lyapunov
 from scipy.stats import chi2
 
 from hardware_models.langevin import circuit
-from pbits import GaussianModel, Schedule, langevin, run
-from pbits.langevin import Integrator, OrnsteinUhlenbeck
+from pbits import GaussianModel, Schedule, run
+from pbits.langevin import Integrator, OrnsteinUhlenbeck, integrators, linear
 from pbits.models import IsingModel
 from pbits.models.potential import PotentialModel, QuarticModel
 from pbits.reference.langevin import langevin_path, ou_path, ou_step
@@ -94,7 +94,7 @@ def test_steps_may_have_any_lengths(name):
 def test_times_that_are_equal_but_for_rounding_are_one_duration(monkeypatch):
     process = process_of("rotating")
     prepared = []
-    monkeypatch.setattr(langevin, "_step", lambda *given: prepared.append(given) or ou_step(*given))
+    monkeypatch.setattr(linear, "_step", lambda *given: prepared.append(given) or ou_step(*given))
     lengths = np.diff(0.1 * np.arange(200))
     assert len(np.unique(lengths)) > 1
     process.sample(starts(3), lengths, STREAMS)
@@ -104,7 +104,7 @@ def test_times_that_are_equal_but_for_rounding_are_one_duration(monkeypatch):
 @pytest.mark.parametrize("name", ["symmetric, correlated noise", "rotating", "rotating, correlated noise"])
 def test_the_method_changes_the_speed_and_not_the_numbers(name, monkeypatch):
     path = process_of(name).sample(starts(3), np.full(40, 0.2), STREAMS)
-    monkeypatch.setattr(langevin, "_CONDITION", 0.0)
+    monkeypatch.setattr(linear, "_CONDITION", 0.0)
     direct = process_of(name)
     assert direct.method == "direct"
     np.testing.assert_allclose(direct.sample(starts(3), np.full(40, 0.2), STREAMS), path, rtol=1e-10, atol=1e-11)
@@ -115,8 +115,8 @@ def test_draws_do_not_depend_on_how_a_path_is_cut(name, monkeypatch):
     process = process_of(name)
     x0 = starts(process.n, 5)
     whole = process.sample(x0, np.full(12, 0.2), STREAMS)
-    monkeypatch.setattr(langevin, "_NUMBERS", 10)
-    monkeypatch.setattr(langevin, "_ROWS", 1)
+    monkeypatch.setattr(linear, "_NUMBERS", 10)
+    monkeypatch.setattr(linear, "_ROWS", 1)
     agree = {"rtol": 1e-10, "atol": 1e-12}
     np.testing.assert_allclose(process.sample(x0, np.full(12, 0.2), STREAMS), whole, **agree)
     first = process.sample(x0, np.full(5, 0.2), STREAMS)
@@ -180,7 +180,7 @@ def test_long_steps_forget_and_short_steps_keep_their_digits():
     np.testing.assert_allclose(R @ R.T, process.covariance, atol=1e-12)
     # The undriven site spreads as ∫ (2D/1)s² ds = 2t³/3, fourteen orders below what Σ − ΦΣΦᵀ would resolve.
     t = 1e-5
-    _, noise = langevin._step(DAMPED, ONE_SIDED, t)
+    _, noise = linear._step(DAMPED, ONE_SIDED, t)
     assert noise[0, 0] == pytest.approx(2 * t**3 / 3, rel=1e-4)
 
 
@@ -284,8 +284,8 @@ def test_threads_and_blocks_change_no_bit(monkeypatch):
     moves = Integrator(scheme="leimkuhler-matthews", step=0.1)
     path = moves.sample(wells, np.zeros((70, 3)), STREAMS, samples=5, steps_per_sample=2).x
     monkeypatch.setenv("PBITS_THREADS", "3")
-    monkeypatch.setattr(langevin, "_BLOCK", 8)
-    monkeypatch.setattr(langevin, "_SITES", 1)
+    monkeypatch.setattr(integrators, "_BLOCK", 8)
+    monkeypatch.setattr(integrators, "_SITES", 1)
     np.testing.assert_array_equal(
         moves.sample(wells, np.zeros((70, 3)), STREAMS, samples=5, steps_per_sample=2).x, path
     )
