@@ -22,7 +22,7 @@ from hardware_models.effects import Effect, ReadoutFlips, Wandering
 from hardware_models.timeline import Cycle, Mix, Plan, Timeline, Work, course, play
 from hardware_models.traffic import Traffic, traffic
 from pbits.mapping import colour_classes
-from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models import CategoricalModel, DirectedModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
 from pbits.parameters import Evidence, Figure
 from pbits.schedule import Schedule
 from pbits.streams import Streams
@@ -150,8 +150,11 @@ def scan_of(
 
     "sequential": site 0 to n − 1, one at a time, or parents before children in a network without cycles. "random": one
     site at a time, drawn uniformly. "chromatic": colour class by colour class, those of the model or the given phases.
-    "synchronous": all sites at once, which does not sample the Boltzmann law.
+    "synchronous": all sites at once, which does not sample the Boltzmann law. The reals of a Gaussian model are drawn
+    together.
     """
+    if isinstance(model, GaussianModel):
+        return Scan.of([np.arange(model.n)])
     cells = {"persistence": persistence, "memory": memory}
     if update == "random":
         return Scan.random(model.n, **cells)
@@ -190,8 +193,10 @@ def weights_per_update(model: EnergyModel) -> NDArray[np.int64]:
 
     Of an `IsingModel` one coupling per neighbour, of a `DirectedModel` one for each p-bit that is read. Of a
     `PolynomialModel` one weight for each term that holds the site and another. Of a `CategoricalModel` a row of a table
-    per neighbour, one energy for each category of the site.
+    per neighbour, one energy for each category of the site. Of a `GaussianModel` a row of a triangle of its factor.
     """
+    if isinstance(model, GaussianModel):
+        return np.arange(1, model.n + 1)
     if isinstance(model, IsingModel | DirectedModel):
         return model.degrees
     if isinstance(model, PolynomialModel):

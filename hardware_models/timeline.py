@@ -254,21 +254,23 @@ def course(
     >>> [(cycle.repeat, [work.repeat for work in cycle.works]) for cycle in plan]
     [(3, [3, 1])]
     """
-    ends = np.union1d(looks[looks <= steps], [steps]).astype(np.int64)
+    seen = looks[looks <= steps]
+    # Millions of looks would be long in sorting, and they rise already.
+    ends = seen if len(seen) and seen[-1] == steps else np.append(seen, steps).astype(np.int64)
     begins = np.concatenate([[0], ends[:-1]])
     warms = np.clip(np.minimum(ends, warmup) - begins, 0, None)
     changings = np.searchsorted(changes, ends) - np.searchsorted(changes, begins)
-    rows = np.stack([changings, warms, ends - begins - warms, np.isin(ends, looks)], axis=1)
+    rows = np.stack([changings, warms, ends - begins - warms, np.arange(len(ends)) < len(seen)], axis=1)
     first = np.flatnonzero(np.append(True, (np.diff(rows, axis=0) != 0).any(axis=1)))
     plan: list[Cycle] = []
     for row, repeat in zip(rows[first].tolist(), np.diff(np.append(first, len(rows))).tolist()):
-        *counts, seen = row
+        *counts, looked = row
         works = [
             replace(work, repeat=work.repeat * count) for work, count in zip((change, warm, sweep), counts) if count
         ]
         # Which sweeps lie between several programmings is not told.
         stretch: Plan = [Mix(works=works)] if counts[0] > 1 else works
-        plan.append(Cycle(works=[*stretch, *(frame if seen else ())], repeat=repeat))
+        plan.append(Cycle(works=[*stretch, *(frame if looked else ())], repeat=repeat))
     return plan
 
 

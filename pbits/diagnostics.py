@@ -162,6 +162,11 @@ def tau_int(x: ArrayLike) -> float | None:
     return None if math.isnan(value) else value
 
 
+def autocorrelation_times(states: NDArray) -> NDArray[np.float64]:
+    """`tau_int` of every site of draws (chains, draws, n), shape (n,); nan where a site never changed."""
+    return np.concatenate([_measure_tau(x)[0] for x in _site_blocks(states)])
+
+
 def effective_samples(x: ArrayLike) -> float | None:
     """N/τ_int of draws of shape (chains, draws): the independent draws that would know the mean as well.
 

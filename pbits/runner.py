@@ -322,6 +322,8 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
     span = problem.beta_range() if isinstance(problem, Problem) else None
     if span is None or {"n_samples", "n_warmup", "steps_per_sample", "beta"} & set(wanted):
         defaults: dict[str, Any] = {"n_samples": 2000, "n_warmup": 200, "chains": 16}
+        if isinstance(problem, Problem) and wanted.get("step_s") is None:
+            defaults["step_tau"] = problem.step_tau
         return Schedule(**(defaults | wanted))
     if isinstance(problem, Problem) and problem.initial_state() is not None:
         sweeps = 300 if isinstance(machine, Embedded) else 20

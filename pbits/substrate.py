@@ -310,7 +310,7 @@ class Substrate(ABC):
                 f"its sites hold {kinds} values; the model's sites hold {model.domain} values; "
                 "`pbits catalogue` lists other machines"
             ]
-        if schedule is not None and "real" not in can.domains:
+        if schedule is not None and model.domain in ("spin", "category"):
             for name in ("step_s", "step_tau"):
                 if getattr(schedule, name) is not None:
                     return [f"{name} is the step of a circuit; this machine's step is one sweep, so leave {name} out"]

@@ -50,7 +50,7 @@ def test_the_script_of_the_readme_runs(tmp_path):
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
     "explanation/magnets", "explanation/many_chips", "explanation/primitives", "explanation/variability",
-    "how-to/temper",
+    "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 
@@ -61,7 +61,11 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 
 
 # Pages that show what their Python prints.
-PRINTED = ("explanation/gibbs_arrays", "explanation/gibbs_cells", "explanation/ten_thousand")
+PRINTED = (
+    "explanation/analog_errors", "explanation/analog_scaling", "explanation/circuits",
+    "explanation/compiling_matrices", "explanation/gibbs_arrays", "explanation/gibbs_cells",
+    "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise", "explanation/ten_thousand",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PRINTED)

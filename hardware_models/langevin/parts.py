@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from hardware_models.langevin.noise import Spectrum, White
 from pbits.models.base import read_only
 
+_WHITE = White()
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
@@ -55,7 +57,7 @@ class Parts:
     inductor_ohm: NDArray[np.float64] | None = None
     drive_a: NDArray[np.float64]
     noise_a2_per_hz: NDArray[np.float64]
-    spectrum: Spectrum = White()
+    spectrum: Spectrum = _WHITE
     temperature_k: float = 0.0
     amplifier_pole_hz: float | None = None
 
@@ -91,7 +93,7 @@ _MUTUAL = frozenset({"capacitance_f", "conductance_s", "noise_a2_per_hz"})
 
 
 def to_ground(components: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nodal (Maxwell) matrix of passive components: what leaves a cell on the diagonal, −(what lies between) off it."""
+    """The nodal (Maxwell) matrix of passive components: all that leaves a cell on the diagonal, −(links) off it."""
     nodal = -components
     np.fill_diagonal(nodal, components.sum(axis=1))
     return nodal

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware_models import topologies
 from hardware_models.clocked import ClockedProgram, Timing
@@ -14,7 +15,7 @@ from hardware_models.pbit.autonomous import AutonomousProgram
 from hardware_models.pbit.characterisation import Characterisation, Estimate
 from hardware_models.pbit.disciplines import AUTONOMOUS, SYNAPSES, UPDATES, Discipline
 from pbits.mapping import FixedPoint, Topology
-from pbits.models import CategoricalModel, DirectedModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.models import CategoricalModel, DirectedModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
 from pbits.parameters import CatalogueError, Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
@@ -126,9 +127,16 @@ class Array(Substrate):
         one_at_a_time = self.discipline.update in ("sequential", "random", "chromatic")
         ideal = topology is None and not self._effects and one_at_a_time
         clockless = Figure.of(phase_s).value is None
+        # What does not exist may as well hold reals; a p-bit with a clock does not.
+        reals = ideal and clockless and update == "chromatic"
         self.capabilities = Capabilities(
-            domains=frozenset({"spin", "category"} if ideal else {"spin"}),
-            models=(IsingModel, DirectedModel, *((PolynomialModel, CategoricalModel) if ideal else ())),
+            domains=frozenset({"spin", *(["category"] if ideal else []), *(["real"] if reals else [])}),
+            models=(
+                IsingModel,
+                DirectedModel,
+                *((PolynomialModel, CategoricalModel) if ideal else ()),
+                *((GaussianModel,) if reals else ()),
+            ),
             topology=topology,
             stores_beta=number is not None,
             # A policy goes by energies, and those of misread states are not the machine's.
@@ -145,6 +153,14 @@ class Array(Substrate):
                     "neuron_s, the mean time between updates of a p-bit" if clockless else "phase_s, a clock's period"
                 )
                 raise ValueError(f"{name} means nothing to update={self.discipline.update!r}; give {other}")
+
+    def limits(
+        self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
+    ) -> list[str]:
+        reasons = super().limits(model, schedule, cells)
+        if not reasons and schedule is not None and isinstance(model, GaussianModel) and schedule.betas().min() == 0:
+            reasons.append("β = 0 has no law over the reals; take every β above 0")
+        return reasons
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         topology = self.capabilities.topology

@@ -37,6 +37,12 @@ one triangular solve (n²) and n normals, `NORMAL_FLOPS` and 32 random bits each
 two words. The matrix is read once, its factor written once and read once for all draws together, 4 bytes a
 number.
 
+A `DiffusionModel` takes exact steps of an Ornstein–Uhlenbeck process, each a product with a matrix and with a triangle
+(3n²), which are prepared once; the draws are then dependent. A `QuarticModel` or `PotentialModel` is integrated, in
+steps whose error of the mean energy is at most 2 % of ½kT a site: a gradient, and 4 operations and a normal a site. A
+potential that is a function is charged the operations that it states, and takes an unknown time where it states none;
+what it reads is a number for every two of them.
+
 A few chains leave a large processor idle, and special hardware is flattered by that. So a run states besides its
 own time its share of a full batch: of as many chains of the same model as fill the processor. There the waiting
 of one chain is hidden behind the work of others, and reading the weights of a sweep is shared by so many that it
@@ -47,8 +53,6 @@ memory is not asked, which favours the processor once more.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -56,216 +60,41 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from hardware_models.clocked import scan_of
-from hardware_models.timeline import Work, play
+from hardware_models.processor.paths import DiffusionProgram, PotentialProgram
+from hardware_models.processor.tiers import (
+    NORMAL_FLOPS,
+    NUMBER_BYTES,
+    RANDOM_BITS_PER_NORMAL,
+    RNG_FLOPS,
+    Chains,
+    Published,
+    Roofline,
+    Tier,
+    Units,
+    execution,
+)
 from pbits.kernels.philox import normals
-from pbits.models import EnergyModel, GaussianModel, IsingModel
-from pbits.parameters import Evidence, Figure, MachineSpec, PriceTable
+from pbits.models import DiffusionModel, EnergyModel, GaussianModel, IsingModel, PotentialModel, QuarticModel
+from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import Capabilities, Execution, Law, NotMappable, Observer, Placement, Program, Substrate
 from pbits.sweeps import RANDOM_BITS_PER_UPDATE, heat_bath
 
 KINDS = ("gpu", "cpu")
 
-RNG_FLOPS = 24.5
-"""Philox4x32-10: 98 integer operations for four 32-bit words (counted from the algorithm)."""
 DECISION_FLOPS = 10.0
 """Exponential, reciprocal, comparison and store of one update (assumed)."""
-NORMAL_FLOPS = 10.0
-"""Logarithm, root, sine or cosine, scale and shift of one normal (assumed)."""
 WEIGHT_BYTES = 8
-NUMBER_BYTES = 4
-RANDOM_BITS_PER_NORMAL = 32
 
-
-UNKNOWN = Figure.of(None)
 NOT_CHARGED = (
     "moving the model to the processor and the draws to its host",
     "compiling, launching and writing start states",
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """A published rate of attempted updates of a lattice with one coupling for all bonds and no fields.
-
-    Attributes
-    ----------
-    updates_per_s : float
-    degree : int
-        Neighbours of a site.
-    """
-
-    updates_per_s: Figure | float
-    degree: int
-
-    def __post_init__(self) -> None:
-        rate = Figure.of(self.updates_per_s).value
-        if rate is None or not (math.isfinite(rate) and rate > 0):
-            raise ValueError(f"updates_per_s is {rate}; it must be positive and finite")
-        if self.degree < 1:
-            raise ValueError(f"degree is {self.degree}; it must be at least 1")
-
-    def refusals(self, model: IsingModel, colours: int, clamped: int) -> list[str]:
-        """Why a model is not work like that which the rate was published for; empty when it is."""
-        reasons = []
-        couplings = len(np.unique(model.csr.data))
-        if couplings > 1:
-            reasons.append(f"its couplings take {couplings} values; the published program holds one")
-        if not (model.degrees == self.degree).all():
-            found = " to ".join(str(degree) for degree in sorted({model.degrees.min(), model.degrees.max()}))
-            reasons.append(f"its sites have {found} neighbours; those of the published lattice have {self.degree}")
-        if colours > 2:
-            reasons.append(f"it takes {colours} colours; the published lattice takes 2")
-        if model.h.any():
-            reasons.append("it has fields; the published program has none")
-        if clamped:
-            reasons.append(f"{clamped} sites are held fixed")
-        return reasons
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tier:
-    """What one program takes: this run alone, and its share of a full batch; or why it does not apply."""
-
-    seconds: Figure = UNKNOWN
-    full_batch: Figure = UNKNOWN
-    refused: tuple[str, ...] = ()
-
-    def note(self) -> dict[str, Any]:
-        return {
-            "seconds": self.seconds.value,
-            "full_batch_s": self.full_batch.value,
-            "refused": list(self.refused),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chains:
-    """The work of chains of one model.
-
-    Attributes
-    ----------
-    count : int
-    steps : int
-        Dependent steps of one chain in a unit.
-    flops : float
-        Of all chains together.
-    read_out_bytes : float
-        Of all chains together.
-    model_bytes, chain_bytes : float
-        Memory that the model takes, and each chain besides.
-    """
-
-    count: int
-    steps: int
-    flops: float
-    read_out_bytes: float
-    model_bytes: float
-    chain_bytes: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Roofline:
-    """seconds = max(flops/peak, bytes/bandwidth) + phases × phase_s; unknown where one that counts is not stated."""
-
-    flop_per_s: Figure | float | None = None
-    byte_per_s: Figure | float | None = None
-    phase_s: Figure | float | None = None
-
-    def __post_init__(self) -> None:
-        _check_positive(vars(self))
-
-    def seconds(self, flops: float, moved_bytes: float, phases: int = 0) -> Figure:
-        computing = flops / Figure.of(self.flop_per_s)
-        moving = moved_bytes / Figure.of(self.byte_per_s)
-        return computing.at_least(moving) + self.waiting(phases)
-
-    def waiting(self, phases: int) -> Figure:
-        """Seconds of `phases` synchronisations."""
-        return phases * Figure.of(self.phase_s) if phases else Figure.of(0.0)
-
-    def tier(self, flops: float, moved_bytes: float, phases: int, shared_bytes: float = 0.0) -> Tier:
-        """The whole processor on one program; `shared_bytes` of those moved vanish in a full batch."""
-        seconds = self.seconds(flops, moved_bytes, phases)
-        return Tier(
-            seconds=seconds,
-            full_batch=self.seconds(flops, moved_bytes - shared_bytes),
-            refused=_unstated(vars(self)) if seconds.value is None else (),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Units:
-    """Cores or multiprocessors that run whole chains without waiting for each other.
-
-    Attributes
-    ----------
-    units : int
-    unit_bytes : float
-        What a unit holds next to its arithmetic: one copy of the model, and its chains.
-    unit_chains : Figure or float
-        Chains that a unit advances at once.
-    unit_step_s : Figure or float
-        Seconds of one dependent step of the chains that a unit advances at once.
-    """
-
-    units: int | None = None
-    unit_bytes: float | None = None
-    unit_chains: Figure | float = 1
-    unit_step_s: Figure | float | None = None
-
-    def __post_init__(self) -> None:
-        _check_positive(vars(self))
-
-    def tier(self, chains: Chains, roofline: Roofline) -> Tier:
-        """Seconds of the busiest unit: max(its flops / its part of the peak, rounds × steps × unit_step_s).
-
-        A unit takes its chains in rounds of as many as it advances at once. In a full batch every round is full.
-        """
-        unstated = _unstated(vars(self) | {"flop_per_s": roofline.flop_per_s, "byte_per_s": roofline.byte_per_s})
-        if self.units is None or self.unit_bytes is None:
-            return Tier(refused=unstated)
-        room = (self.unit_bytes - chains.model_bytes) // chains.chain_bytes
-        if room < 1:
-            needed = chains.model_bytes + chains.chain_bytes
-            return Tier(
-                refused=(f"the model and one chain take {needed:.3g} bytes; a unit holds {self.unit_bytes:.3g}",)
-            )
-        at_once = _each(Figure.of(self.unit_chains), lambda held: min(held, room))
-        busiest = -(-chains.count // self.units)
-        rounds = _each(busiest / at_once, math.ceil)
-        whole = chains.flops * busiest * self.units / chains.count
-        step = chains.steps * Figure.of(self.unit_step_s)
-        moved = chains.model_bytes + chains.read_out_bytes
-        return Tier(
-            seconds=roofline.seconds(whole, moved).at_least(rounds * step),
-            full_batch=roofline.seconds(chains.flops, chains.read_out_bytes).at_least(
-                chains.count / (self.units * at_once) * step
-            ),
-            refused=unstated,
-        )
-
-
-def _each(figure: Figure, function: Callable[[float], float]) -> Figure:
-    """A rising function of a figure, end by end."""
-    value, low, high = (None if end is None else function(end) for end in (figure.value, figure.low, figure.high))
-    return Figure(value, low, high, figure.evidence)
-
-
-def _check_positive(numbers: Mapping[str, Figure | float | None]) -> None:
-    for name, given in numbers.items():
-        value = Figure.of(given).value
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
-
-
-def _unstated(numbers: Mapping[str, Figure | float | None]) -> tuple[str, ...]:
-    return tuple(f"{name} is not stated" for name, given in numbers.items() if Figure.of(given).value is None)
-
-
 class Processor(Substrate):
-    """A GPU or a CPU that samples Ising models by chromatic Gibbs sweeps and Gaussian models by Cholesky.
+    """A GPU or a CPU: Ising models by chromatic Gibbs sweeps, Gaussian models by Cholesky, paths of Langevin equations.
 
     Parameters
     ----------
@@ -300,7 +129,7 @@ class Processor(Substrate):
     The counted operations and bytes are those of the "roofline" tier, whichever is the fastest.
 
     Draws of a Gaussian model are independent: warm-up steps, thinning and start states change nothing and
-    cost nothing.
+    cost nothing. Those of a `DiffusionModel` and of potentials are `step_tau` apart, as on a circuit.
 
     Examples
     --------
@@ -348,6 +177,7 @@ class Processor(Substrate):
         self._tdp_w = tdp_w
         self.capabilities = Capabilities(
             domains=frozenset({"spin", "real"}),
+            models=(IsingModel, GaussianModel, DiffusionModel, QuarticModel, PotentialModel),
             unchecked=() if memory_bytes is not None else ("memory: not stated",),
         )
 
@@ -360,12 +190,12 @@ class Processor(Substrate):
         chains = 1 if schedule is None else schedule.chains
         if isinstance(model, IsingModel):
             needed = _held_bytes(model) + model.n * chains
-        elif isinstance(model, GaussianModel):
+        else:
             needed = NUMBER_BYTES * (model.n**2 + model.n * chains)
             if schedule is not None and schedule.betas().min() == 0:
                 reasons.append("β = 0 has no law over the reals; take every β above 0")
-        else:
-            return [f"it runs an IsingModel or a GaussianModel; this is a {type(model).__name__}"]
+            if schedule is not None and schedule.step_s is not None and not isinstance(model, GaussianModel):
+                reasons.append("step_s is the step of a circuit; the time between draws of this model is step_tau")
         if self._memory_bytes is not None and needed > self._memory_bytes:
             reasons.append(
                 f"the model and {chains:,} chains need {needed:.3g} bytes and its memory holds "
@@ -390,8 +220,16 @@ class Processor(Substrate):
                 steps_in_a_unit="phases" if self._kind == "gpu" else "updates",
                 notes=notes,
             )
-        assert isinstance(model, GaussianModel), "limits() lets through only Ising and Gaussian models"
-        return CholeskyProgram(model, placement.clamp, self._roofline, notes)
+        if isinstance(model, GaussianModel):
+            return CholeskyProgram(model, placement.clamp, self._roofline, notes)
+        if placement.clamp:
+            raise NotMappable(
+                self.name, [f"sites of a {type(model).__name__} cannot be held fixed here; leave them free"]
+            )
+        if isinstance(model, DiffusionModel):
+            return DiffusionProgram(model, self._roofline, self._units, notes)
+        assert isinstance(model, QuarticModel | PotentialModel), "limits() lets through only what is held"
+        return PotentialProgram(model, self._roofline, self._units, notes)
 
 
 class GibbsProgram(Program):
@@ -478,7 +316,7 @@ class GibbsProgram(Program):
                 "swaps": "chains are renamed",
                 "energies": "by the processor, and counted; the policy's own work is not",
             }
-        return _execution(counts, tiers, self._notes | notes)
+        return execution(counts, tiers, self._notes | notes)
 
     def _published_tier(self, updates: int, phases: int, colours: int) -> Tier:
         """Alone never faster than its phases; in a full batch at the published rate."""
@@ -545,42 +383,12 @@ class CholeskyProgram(Program):
             "apart": Tier(refused=("all draws of a Gaussian model share one factorisation",)),
             "published": Tier(refused=("published rates are of spin updates",)),
         }
-        return _execution(counts, tiers, self._notes | {"algorithm": "Cholesky, independent draws"})
+        return execution(counts, tiers, self._notes | {"algorithm": "Cholesky, independent draws"})
 
 
 def _held_bytes(model: IsingModel) -> int:
     """Weights and fields."""
     return WEIGHT_BYTES * (model.csr.nnz + model.n)
-
-
-def _fastest(times: Iterable[Figure]) -> Figure:
-    """The smallest figure, end by end, of those that are known."""
-    known = [time for time in times if time.value is not None]
-    if not known:
-        return Figure.of(None)
-    value, low, high = (min(ends) for ends in zip(*((time.value, time.low, time.high) for time in known)))
-    return Figure(value, low, high, Evidence.weakest(time.evidence for time in known if time.evidence is not None))
-
-
-def _execution(counts: dict[str, float], tiers: dict[str, Tier], notes: dict[str, Any]) -> Execution:
-    """The account of a run, timed by the fastest tier that applies."""
-    known = {name: tier.seconds.value for name, tier in tiers.items() if tier.seconds.value is not None}
-    full_batch = _fastest(tier.full_batch for tier in tiers.values())
-    timeline = play([Work(phase="sampling", seconds=_fastest(tier.seconds for tier in tiers.values()))])
-    return Execution(
-        counts=counts,
-        seconds={"active": timeline.device_time},
-        device_time_s=timeline.device_time,
-        phases=timeline.phases,
-        timeline=timeline.to_dict(),
-        notes=notes
-        | {
-            "tier": min(known, key=lambda name: known[name], default=None),
-            "tiers": {name: tier.note() for name, tier in tiers.items()},
-            "full_batch_s": full_batch.value,
-        },
-        full_batch_s=full_batch,
-    )
 
 
 _KEYS = (

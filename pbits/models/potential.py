@@ -31,6 +31,8 @@ class PotentialModel(EnergyModel):
     compiled : function, optional
         The gradient once more as a function compiled by numba (``numba.njit``): ``compiled(slope, x)`` writes
         ∇E(x) into `slope`, both of shape (n, chains). With it integrators run without Python.
+    gradient_flops : float, optional
+        Operations of the gradient of one state, which a processor is charged for; None where nobody counted.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class PotentialModel(EnergyModel):
         energy: Callable[[NDArray[np.float64]], ArrayLike],
         gradient: Callable[[NDArray[np.float64]], ArrayLike],
         compiled: Callable[..., None] | None = None,
+        gradient_flops: float | None = None,
     ):
         self.n = operator.index(n)
         if self.n < 1:
@@ -75,6 +78,7 @@ class PotentialModel(EnergyModel):
         self._energy = energy
         self._gradient = gradient
         self.compiled = compiled
+        self.gradient_flops = gradient_flops
         self._probed()
         slopes = self.gradient(self._probes())
         check_finite(slopes, "gradient at normal states")
@@ -188,6 +192,45 @@ class QuarticModel(EnergyModel):
                     f"E has no lower bound along the sites with a = 0 (lowest stiffness {lowest:.3g}); make their a "
                     "positive, or lower their b by at least that much"
                 )
+
+    @classmethod
+    def from_quartic_units(
+        cls,
+        J2: ArrayLike,
+        J4: ArrayLike,
+        b: ArrayLike | None = None,
+        J: ArrayLike | sp.sparray | None = None,
+    ) -> QuarticModel:
+        """E(x) = Σ_i (J₂_i x_i² + J₄_i x_i⁴ + b_i x_i) + Σ_(i<j) J_ij x_i x_j: the units of S. Whitelam's networks.
+
+        S. Whitelam, arXiv:2412.17183 (its potential from the project's research notes).
+
+        Parameters
+        ----------
+        J2, J4 : (n,) array
+        b : (n,) array, optional
+            Zero when absent.
+        J : (n, n) array or scipy sparse array, optional
+            Symmetric, with a zero diagonal; each pair is counted once. None when absent.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for any `QuarticModel`.
+
+        Examples
+        --------
+        >>> units = QuarticModel.from_quartic_units([1.0, 1.0], [0.5, 0.5], [0.2, 0.0], [[0.0, 0.3], [0.3, 0.0]])
+        >>> units.energy([1.0, 2.0])  # 1.5 + 0.2 + 4 + 8 + 0.6
+        array(14.3)
+        """
+        couplings: Any = J if J is None or sp.issparse(J) else real_array(J, "J", "couplings")
+        return cls(
+            4 * real_array(J4, "J4"),
+            -2 * real_array(J2, "J2"),
+            None if couplings is None else -couplings,
+            None if b is None else -real_array(b, "b"),
+        )
 
     def __repr__(self) -> str:
         return f"QuarticModel(n={self.n}, couplings={self.couplings.n_couplings})"

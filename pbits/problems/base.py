@@ -15,7 +15,7 @@ from pbits.models import EnergyModel
 Sense = Literal["min", "max"]
 
 # Scores that have a name and no unit are printed after it: "overlap 1", but "6124 km".
-_NAMED_SCORES = ("overlap", "relative residual")
+_NAMED_SCORES = ("overlap", "relative residual", "relative error")
 
 _SHOWN_SPINS = 32
 
@@ -67,7 +67,8 @@ class Solution:
             broken = ", ".join(f"{name}: {count}" for name, count in self.violations.items() if count)
             return f"infeasible ({broken}){share}"
         if self.objective is None:
-            return f"seen at the lowest energy: {_short(self.value)}{share}"
+            told = "seen at the lowest energy" if self.effective_samples is None else "estimated"
+            return f"{told}: {_short(self.value)}{share}"
         number = f"{self.objective:.6g}"
         score = f"{self.unit} {number}" if self.unit in _NAMED_SCORES else f"{number} {self.unit}".rstrip()
         gap = "" if self.gap is None else f" ({100 * self.gap:+.2f} % from the best known)"
@@ -100,6 +101,8 @@ class Problem(ABC):
         The score that counts as solved; None where only the best known will do.
     unit : str
         The unit of the score, or its name ("overlap"); "" where it has neither.
+    step_tau : float or None
+        The time between draws, in the model's own unit, that this problem needs to be answered; None where any does.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Problem(ABC):
     optimum: float | None = None
     goal: float | None = None
     unit: str = ""
+    step_tau: float | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name}>"

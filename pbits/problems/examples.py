@@ -9,7 +9,7 @@ from pbits.models import IsingModel
 from pbits.problems.base import Problem
 from pbits.problems.boltzmann import BoltzmannMachine
 from pbits.problems.hopfield import HopfieldMemory
-from pbits.problems.linear_system import GaussianPosterior
+from pbits.problems.regression import GaussianPosterior
 from pbits.problems.tsp import TravelingSalesman
 
 DATA = Path(__file__).parent / "data"

@@ -1,61 +1,35 @@
-"""Linear systems and Bayesian linear regression: the answer is the mean of what a circuit samples."""
+"""Linear systems: the answer is the mean of what a circuit samples."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import brentq
+from scipy.sparse.linalg import cg
 
 from pbits.models import GaussianModel
 from pbits.models.base import finite_vector, read_only, real_array
-from pbits.problems.base import Problem, Solution
+from pbits.problems.base import Solution
+from pbits.problems.estimates import Estimate, Method, average
 
 
-class _MeanOfStates(Problem):
-    """A problem over the reals answered by the mean of all states, not by the best of them."""
-
-    optimum = 0.0
-    _n: int
-
-    def decode(self, state: ArrayLike) -> NDArray[np.float64]:
-        return finite_vector(state, self._n, "the state")
-
-    def objectives(self, states: ArrayLike) -> None:
-        """None: the answer is a mean over states."""
-        return None
-
-    def _labels(self) -> list[str]:
-        return [f"x{k}" for k in range(self._n)]
-
-    def picture(self, solution: Solution) -> dict[str, Any] | None:
-        if solution.value is None:
-            return None
-        posed: Any = self.to_model()
-        return {
-            "kind": "estimate",
-            "labels": self._labels(),
-            "mean": solution.value.tolist(),
-            "sd": None,
-            "exact_mean": posed.mean.tolist(),
-            "exact_sd": np.sqrt(np.diag(np.linalg.inv(posed.A))).tolist(),
-        }
-
-    def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
-        """The mean over the states, shape (m, n); their energies are not used."""
-        rows, _ = self._checked(states, energies)
-        return self._report(rows.mean(axis=0), 1.0)
-
-
-class LinearSystem(_MeanOfStates):
+class LinearSystem(Estimate):
     """Solve Ax = b for symmetric, positive definite A, as the mean of N(A⁻¹b, A⁻¹/β).
 
-    The score is the relative residual ‖Ax − b‖/‖b‖.
+    The score is the relative residual ‖Ax − b‖/‖b‖. The noise of a circuit only adds to it: `settled` is what the same
+    circuit holds after a time without noise.
 
     Parameters
     ----------
     A : (n, n) array
     b : (n,) array
+    start : (n,) array, optional
+        Where a run starts, such as the solution of a system like this one.
 
     Raises
     ------
@@ -75,7 +49,7 @@ class LinearSystem(_MeanOfStates):
 
     unit = "relative residual"
 
-    def __init__(self, A: ArrayLike, b: ArrayLike, name: str | None = None):
+    def __init__(self, A: ArrayLike, b: ArrayLike, name: str | None = None, start: ArrayLike | None = None):
         matrix = real_array(A, "A")
         if matrix.ndim != 2:
             raise ValueError(f"A has shape {matrix.shape}; expected a square matrix (n, n)")
@@ -91,101 +65,174 @@ class LinearSystem(_MeanOfStates):
             ) from error
         self.A = self._posed.A
         self._n = len(matrix)
+        self._start = None if start is None else finite_vector(start, self._n, "start")
         self.name = name or f"linear system, {self._n} unknowns"
 
     def build_model(self) -> GaussianModel:
         return self._posed
 
+    def initial_state(self) -> NDArray[np.float64] | None:
+        return self._start
+
+    def estimate(
+        self, states: NDArray[np.float64], beta: float, step_tau: float | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, float | None]:
+        found = average(states)
+        return found.value, found.error, found.effective_samples
+
     def score(self, answer: ArrayLike) -> float:
         """‖Ax − b‖/‖b‖."""
-        residual = self.A @ self.decode(answer) - self.b
+        residual = self.A @ finite_vector(answer, self._n, "the answer") - self.b
         return float(np.linalg.norm(residual) / np.linalg.norm(self.b))
 
+    def exact(self) -> NDArray[np.float64]:
+        """A⁻¹b, (n,)."""
+        return self._posed.mean
 
-class GaussianPosterior(_MeanOfStates):
-    """Bayesian linear regression: y = Xw + noise, with w ~ N(0, prior_sd²) and noise ~ N(0, noise_sd²).
+    def methods(self) -> Mapping[str, Method]:
+        return {"cholesky": self._cholesky, "numpy": self._numpy, "cg": self._conjugate_gradients}
 
-    The posterior is N(A⁻¹b, A⁻¹) with A = XᵀX/noise_sd² + I/prior_sd² and b = Xᵀy/noise_sd², which is the
-    model's law at β = 1. The score is the distance of the sampled mean from the exact one, in posterior
-    standard deviations, root mean square over the weights.
+    def _cholesky(self) -> tuple[Any, float, int]:
+        return cho_solve(cho_factor(self.A), self.b), self._n**3 / 3 + 2 * self._n**2, 1
+
+    def _numpy(self) -> tuple[Any, float, int]:
+        return np.linalg.solve(self.A, self.b), 2 * self._n**3 / 3 + 2 * self._n**2, 1
+
+    def _conjugate_gradients(self, residual: float = 1e-8) -> tuple[Any, float, int]:
+        """Until ‖Ax − b‖ ≤ residual ‖b‖: a product with A and 10 operations a component in each iteration."""
+        iterations = 0
+
+        def count(_: Any) -> None:
+            nonlocal iterations
+            iterations += 1
+
+        x, failed = cg(self.A, self.b, x0=self._start, rtol=residual, callback=count)
+        if failed:
+            raise ValueError(f"conjugate gradients do not reach a residual of {residual:g}; take 'cholesky'")
+        return x, iterations * (2 * self._n**2 + 10 * self._n), iterations
+
+    def settled(self, duration: float) -> NDArray[np.float64]:
+        """x after a time of dx = −(Ax − b) dt, without noise (β → ∞), from `start` or from 0.
+
+        x(t) = x* + e^(−At)(x(0) − x*). Its residual ‖Ax − b‖/‖b‖ falls at the pace of the slowest mode.
+
+        Examples
+        --------
+        >>> from pbits.problems import LinearSystem
+        >>> system = LinearSystem([[2.0, 0.0], [0.0, 1.0]], [2.0, 3.0])
+        >>> round(system.score(system.settled(system.settling_tau(0.01))), 6)
+        0.01
+        """
+        rates, modes = self._modes()
+        start = np.zeros(self._n) if self._start is None else self._start
+        return self.exact() + modes @ (np.exp(-rates * duration) * (modes.T @ (start - self.exact())))
+
+    def settling_tau(self, residual: float = 1e-3) -> float:
+        """How long that takes to a residual, in the model's own unit of time; 0 if it starts below.
+
+        Raises
+        ------
+        ValueError
+            For a residual that is not positive.
+        """
+        if not (math.isfinite(residual) and residual > 0):
+            raise ValueError(f"residual is {residual}; it must be positive, as it is reached only in the limit")
+        rates, modes = self._modes()
+        start = np.zeros(self._n) if self._start is None else self._start
+        forces = (modes.T @ (self.b - self.A @ start)) / np.linalg.norm(self.b)
+
+        def above(duration: float) -> float:
+            return float(np.linalg.norm(np.exp(-rates * duration) * forces)) - residual
+
+        if above(0.0) <= 0:
+            return 0.0
+        latest = math.log(1 + float(np.linalg.norm(forces)) / residual) / rates[0]
+        found: Any = brentq(above, 0.0, latest)
+        return float(found)
+
+    def _modes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        rates, modes = np.linalg.eigh(self.A)
+        return rates, modes
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        return {
+            "kind": "estimate",
+            "labels": [f"x{k}" for k in range(self._n)],
+            "mean": np.asarray(solution.value).tolist(),
+            "sd": None if solution.error is None else np.asarray(solution.error).tolist(),
+            "exact_mean": self.exact().tolist(),
+            "exact_sd": None,
+            "caption": "The solution, with the standard error of each unknown",
+        }
+
+
+class NaturalGradientStep(LinearSystem):
+    """The step x of natural gradient descent: (JᵀHJ/m + λ1) x = g, over m examples.
 
     Parameters
     ----------
-    X : (m, n) array
-        One row per observation.
-    y : (m,) array
-    noise_sd, prior_sd : float
-        Positive.
-    names : tuple of n str, optional
-        Of the weights.
+    jacobian : (m, n) array
+        J, of the outputs by the n parameters.
+    gradient : (n,) array
+        g, of the loss.
+    damping : float
+        λ, positive.
+    hessian : (m,) or (m, m) array, optional
+        H, of the loss by the outputs: diagonal, or symmetric and positive semi-definite. The unit matrix when absent.
+    start : (n,) array, optional
+        Where a run starts: the step before this one, so that a circuit need not settle anew.
 
     Raises
     ------
     ValueError
-        For arrays of other shapes, numbers that are not finite, or a standard deviation that is not positive.
+        For arrays of other shapes, a damping that is not positive, or a Hessian that makes A indefinite.
     TypeError
         For entries that are no real numbers.
 
     Examples
     --------
-    >>> from pbits.problems import GaussianPosterior
-    >>> task = GaussianPosterior([[1.0], [1.0], [1.0]], [2.0, 2.0, 2.0], noise_sd=1.0, prior_sd=1.0)
-    >>> task.to_model().mean
-    array([1.5])
+    >>> from pbits.problems import NaturalGradientStep
+    >>> NaturalGradientStep([[1.0, 0.0], [1.0, 1.0]], [1.0, 0.5], damping=0.5).exact()
+    array([0.6, 0.2])
     """
-
-    unit = "posterior sd"
 
     def __init__(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
-        noise_sd: float,
-        prior_sd: float,
-        names: tuple[str, ...] | None = None,
-        name: str | None = None,
+        jacobian: ArrayLike,
+        gradient: ArrayLike,
+        *,
+        damping: float,
+        hessian: ArrayLike | None = None,
+        start: ArrayLike | None = None,
     ):
-        self.X = read_only(real_array(X, "X"))
-        if self.X.ndim != 2 or not self.X.size or not np.isfinite(self.X).all():
-            raise ValueError(f"X has shape {self.X.shape}; expected finite numbers (m, n)")
-        self.y = finite_vector(y, len(self.X), "y")
-        for label, sd in (("noise_sd", noise_sd), ("prior_sd", prior_sd)):
-            if not (np.isfinite(sd) and sd > 0):
-                raise ValueError(f"{label} is {sd}; it must be positive and finite")
-        self.noise_sd, self.prior_sd = float(noise_sd), float(prior_sd)
-        self._n = self.X.shape[1]
-        if names is not None and len(names) != self._n:
-            raise ValueError(f"names has {len(names)} entries; expected {self._n}, one per weight")
-        self.names = names
-        self.name = name or f"Bayesian regression, {self._n} weights, {len(self.X)} observations"
+        self.jacobian = read_only(real_array(jacobian, "jacobian"))
+        if self.jacobian.ndim != 2 or not self.jacobian.size or not np.isfinite(self.jacobian).all():
+            raise ValueError(f"jacobian has shape {self.jacobian.shape}; expected finite numbers (m, n)")
+        if not (math.isfinite(damping) and damping > 0):
+            raise ValueError(f"damping is {damping}; it must be positive and finite")
+        m, n = self.jacobian.shape
+        curvature = np.ones(m) if hessian is None else real_array(hessian, "hessian")
+        if curvature.shape not in ((m,), (m, m)) or not np.isfinite(curvature).all():
+            raise ValueError(f"hessian has shape {curvature.shape}; expected finite numbers ({m},) or ({m}, {m})")
+        self.damping = float(damping)
+        self.hessian = read_only(curvature)
+        A = self.jacobian.T @ self._curved(self.jacobian) / m + damping * np.eye(n)
+        super().__init__(
+            (A + A.T) / 2, gradient, name=f"natural gradient step, {n} parameters, {m} examples", start=start
+        )
 
-    @classmethod
-    def from_diabetes(cls, prior_sd: float = 1.0, noise_sd: float | None = None) -> GaussianPosterior:
-        """The ten weights of scikit-learn's diabetes data, all columns scaled to mean 0 and sd 1.
+    def _curved(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """H times rows (m, k)."""
+        return self.hessian @ rows if self.hessian.ndim == 2 else self.hessian[:, None] * rows
 
-        `noise_sd` is the residual standard deviation of the least-squares fit where not given.
-        """
-        try:
-            from sklearn.datasets import load_diabetes
-        except ImportError as error:
-            raise ImportError("from_diabetes needs scikit-learn: pip install 'pbits[examples]'") from error
-        data: Any = load_diabetes()
-        X = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
-        y = (data.target - data.target.mean()) / data.target.std()
-        if noise_sd is None:
-            residual = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
-            noise_sd = float(np.sqrt(residual @ residual / (len(y) - X.shape[1])))
-        return cls(X, y, noise_sd, prior_sd, tuple(data.feature_names), "Bayesian regression, diabetes data")
+    def methods(self) -> Mapping[str, Method]:
+        return {**super().methods(), "woodbury": self._woodbury}
 
-    def build_model(self) -> GaussianModel:
-        precision = self.X.T @ self.X / self.noise_sd**2 + np.eye(self._n) / self.prior_sd**2
-        return GaussianModel((precision + precision.T) / 2, self.X.T @ self.y / self.noise_sd**2)
-
-    def _labels(self) -> list[str]:
-        return super()._labels() if self.names is None else list(self.names)
-
-    def score(self, answer: ArrayLike) -> float:
-        """Distance from the exact posterior mean in posterior standard deviations, root mean square."""
-        model: Any = self.to_model()
-        sd = np.sqrt(np.diag(np.linalg.inv(model.A)))
-        return float(np.sqrt((((self.decode(answer) - model.mean) / sd) ** 2).mean()))
+    def _woodbury(self) -> tuple[Any, float, int]:
+        """x = (g − JᵀH(mλ1 + JJᵀH)⁻¹Jg)/λ: a system of as many unknowns as there are examples."""
+        m, n = self.jacobian.shape
+        inner = m * self.damping * np.eye(m) + self._curved(self.jacobian @ self.jacobian.T).T
+        right = np.linalg.solve(inner, self.jacobian @ self.b)
+        x = (self.b - self.jacobian.T @ self._curved(right[:, None])[:, 0]) / self.damping
+        dense = 2 * m**3 + 2 * m**2 if self.hessian.ndim == 2 else m**2 + m
+        return x, 2 * m**2 * n + dense + 2 * m**3 / 3 + 2 * m**2 + 4 * m * n + 2 * n, 1

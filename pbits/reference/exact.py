@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pbits.models import Clamp, DiffusionModel, DirectedModel, EnergyModel, GaussianModel, HybridModel
 from pbits.models.base import clamped_sites, finite_number, read_only, site_states
+from pbits.models.potential import PotentialModel, QuarticModel
+from pbits.reference.potential import integrals
 
 MAX_STATES = 1 << 22
 
@@ -118,8 +120,9 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     Parameters
     ----------
     model : EnergyModel
-        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` or `DiffusionModel` of any size. Of a `HybridModel` the
-        categories are enumerated, and the modes integrated over.
+        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` or `DiffusionModel` of any size. Of
+        a `HybridModel` the categories are enumerated, and the modes integrated over. A `QuarticModel` or
+        `PotentialModel` of one or two sites, and a `QuarticModel` without couplings, by quadrature.
     beta : float
         At least 0; above 0 for reals, whose integral is infinite at 0.
     clamp : mapping {site: value}, optional
@@ -129,9 +132,9 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     ------
     ValueError
         When β is negative or not finite, the clamp names a site or value that does not exist, or there are
-        too many states. The message says which size would do.
+        too many states, or sites of a potential. The message says which size would do.
     TypeError
-        For a model over reals that is not Gaussian.
+        For another model over reals.
 
     Examples
     --------
@@ -156,9 +159,13 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
         return _gaussian(model, beta, clamp)
     if isinstance(model, HybridModel):
         return _hybrid(model, beta, clamp)
+    if isinstance(model, QuarticModel | PotentialModel):
+        return _integrated(model, beta, clamp)
     if model.domain == "real":
-        raise TypeError(f"a {type(model).__name__} has no exact law; exact knows spins, categories, GaussianModel and "
-            "DiffusionModel")
+        raise TypeError(
+            f"a {type(model).__name__} has no exact law; exact knows spins, categories, GaussianModel, DiffusionModel, "
+            "and a QuarticModel or PotentialModel of one or two sites"
+        )
     return _enumerated(model, beta, clamp)
 
 
@@ -309,6 +316,21 @@ def _hybrid(model: HybridModel, beta: float, clamp: Clamp | None) -> ExactLaw:
         probabilities=read_only(probabilities),
         mode_means=read_only(means),
         mode_covariance=read_only(within),
+    )
+
+
+def _integrated(model: QuarticModel | PotentialModel, beta: float, clamp: Clamp | None) -> ExactLaw:
+    _check_integrable(beta)
+    if clamp:
+        raise ValueError("a potential is integrated over all its sites; leave the clamp out")
+    found = integrals(model, beta)
+    return ExactLaw(
+        beta=beta,
+        log_z=found.log_z,
+        mean=read_only(found.mean),
+        covariance=read_only(found.covariance),
+        correlation=read_only(found.covariance + np.outer(found.mean, found.mean)),
+        mean_energy=found.mean_energy,
     )
 
 

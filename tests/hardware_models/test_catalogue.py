@@ -27,7 +27,9 @@ UNITS = {
     **{"chips": "1", "p_bits_per_chip": "1", "link_bits": "1", "link_clock": "Hz", "link_latency": "s"},
     **{"neuron_time": "s", "synapse_time": "s"},
     **{"word_time": "s", "adc_time": "s"},
-    **{"resistance": "ohm", "capacitance": "F", "noise_voltage_rms": "V"},
+    **{"random_bits": "1", "weight_bits": "1", "register_bits": "1"},
+    **{"resistance": "ohm", "capacitance": "F", "inductance": "H", "quality": "1"},
+    **{"noise_voltage_rms": "V", "swing": "V", "adc_range": "1", "read_word_time": "s"},
 }
 TEXTS = {
     "update": ("chromatic", "poisson"),
@@ -36,7 +38,10 @@ TEXTS = {
     "generator": ("lfsr-16",),
     "wiring": ("line", "all"),
     "kind": ("gpu", "cpu"),
-    "circuit": ("rc",),
+    "circuit": ("rc", "rlc", "walk"),
+    "mapping": ("conductance", "capacitance"),
+    "coupling": ("active", "passive", "differential"),
+    "mean": ("drive", "digital"),
 }
 FLAGS = {"torus", "free_running"}
 

@@ -1,8 +1,12 @@
 """Statistical tests have fixed seeds and bounds of 5 standard errors.
 
-By chance one entry in 1.7 million exceeds that; about 60 entries are compared, so one seed in some 30,000
-would raise a false alarm.
+By chance one entry in 1.7 million exceeds that; about 100 entries are compared here, and as many by the conformance
+suite, so one seed in some 10,000 would raise a false alarm.
 """
+
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +15,10 @@ from hypothesis import strategies as st
 
 import pbits
 from hardware_models.langevin import Circuit, from_spec
-from hardware_models.langevin.components import Bank
+from hardware_models.langevin.effects import GainBandwidth, JohnsonNoise, NoiseBandwidth, NoiseMismatch, Tolerance
+from hardware_models.langevin.noise import Held
+from hardware_models.langevin.reading import read_moments
+from pbits import testing
 from pbits.kernels.philox import normals
 from pbits.parameters import CatalogueError, MachineSpec
 from pbits.reference.langevin import ou_transition
@@ -28,6 +35,10 @@ TAU_S = 2e-6  # RC times the largest entry of A
 
 def states_of(model, circuit, seed=5, **schedule):
     return pbits.run(model, circuit, pbits.Schedule(**schedule), seed=seed).states
+
+
+def errors_of(model, circuit, beta=1.0, chip_seed=0):
+    return pbits.run(model, circuit, pbits.Schedule(beta=beta, chains=8), seed=5, chip_seed=chip_seed).errors
 
 
 def assert_moments(x, mean, covariance):
@@ -115,7 +126,7 @@ def test_a_matrix_of_another_scale_runs_at_the_same_speed():
     slow = Circuit(**RC).compile(MODEL, pbits.Schedule())
     scaled = Circuit(**RC).compile(pbits.GaussianModel(100 * A, B), pbits.Schedule())
     np.testing.assert_allclose(slow.relaxation_s, scaled.relaxation_s, rtol=1e-12)
-    np.testing.assert_allclose(slow.components, scaled.components, rtol=1e-12)
+    np.testing.assert_allclose(slow.parts.transconductance_s, scaled.parts.transconductance_s, rtol=1e-12)
 
 
 # Draws
@@ -132,29 +143,33 @@ def test_reals_do_not_depend_on_how_many_chains_run_or_which_draws_are_kept():
 # Components
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(0, 100), st.integers(4, 16), st.sampled_from(["active", "passive"]))
 def test_components_are_rounded_to_the_nearest_and_stay_symmetric(n, seed, bits, coupling):
     rng = np.random.default_rng(seed)
     links = np.triu(rng.random((n, n)), 1)
     laplacian = np.diag((links + links.T).sum(axis=1)) - links - links.T
-    precision = laplacian + np.diag(rng.random(n) + 0.1)
-    bank = Bank(coupling=coupling, bits=bits)
-    values = bank.components(precision)
-    np.testing.assert_allclose(bank.matrix(values), precision, atol=1e-12)
-    rounded = bank.programmed(values)
+    model = pbits.GaussianModel(laplacian + np.diag(rng.random(n) + 1))
+    program = Circuit(coupling=coupling, component_bits=bits, **RC).compile(model, pbits.Schedule())
+    wanted, held = (
+        parts.transconductance_s if coupling == "active" else parts.conductance_s
+        for parts in (program.plan.parts, program.parts)
+    )
     top = 2 ** (bits - 1) - 1 if coupling == "active" else 2**bits - 1
-    assert bank.step(values) == pytest.approx(np.abs(values).max() / top)
-    assert (rounded == rounded.T).all()
-    assert np.abs(rounded - values).max() <= bank.step(values) / 2 * (1 + 1e-12)
-    levels = rounded / bank.step(values)
+    step = np.abs(wanted).max() / top
+    assert step == pytest.approx(1e-3 / top)  # the largest component is 1/R
+    assert program.plan.component_step * program.plan.scale == pytest.approx(step)
+    assert (held == held.T).all()
+    assert np.abs(held - wanted).max() <= step / 2 * (1 + 1e-9)
+    levels = held / step
     np.testing.assert_allclose(levels, np.round(levels), atol=1e-6)
     assert np.abs(np.round(levels)).max() == top
 
 
 def test_the_resistors_of_a_passive_circuit_by_hand():
-    program = Circuit(coupling="passive").compile(MODEL, pbits.Schedule())
+    program = Circuit(coupling="passive", **RC).compile(MODEL, pbits.Schedule())
     resistors = np.array([[1.5, 0.5, 0.0], [0.5, 0.3, 0.7], [0.0, 0.7, 0.3]])
-    np.testing.assert_allclose(program.components, resistors / 1.5, atol=1e-12)
+    np.testing.assert_allclose(program.parts.conductance_s, resistors / 1.5e3, atol=1e-15)
     np.testing.assert_allclose(program.realised(1.0).A, A, atol=1e-12)
 
 
@@ -289,7 +304,7 @@ def test_what_a_circuit_cannot_do_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"coupling": "magnetic"}, "must be one of active, passive"),
+        ({"coupling": "magnetic"}, "must be one of auto, passive, differential, active"),
         ({"component_bits": 1}, "between 2 and 32"),
         ({"component_tolerance_d2d": -0.1}, "at least 0"),
         ({"adc_bits": 0}, "between 1 and 32"),
@@ -316,7 +331,8 @@ def test_time_and_counts_by_hand():
     assert run.phases == pytest.approx(expected)
     assert run.device_time_s == pytest.approx(sum(expected.values()))
     assert run.seconds == {"active": run.device_time_s}
-    assert run.counts == pytest.approx({"dac": 12, "adc": 120, "read": 120, "cell_second": 3 * 300e-6})
+    seconds = {"cell_second": 3 * 300e-6, "noise_second": 3 * 300e-6, "amplifier_second": 7 * 300e-6}  # 7 entries of A
+    assert run.counts == pytest.approx({"dac": 12, "adc": 120, "read": 120, **seconds})
     preset = pbits.run(MODEL, circuit, schedule, seed=1, initial=np.ones(3))
     assert preset.counts["dac"] == 12 + 12
     assert preset.phases["programming"] == pytest.approx(24e-7)
@@ -388,11 +404,36 @@ def test_from_spec_reads_what_an_entry_says():
     run = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2, n_warmup=0, chains=1), seed=1)
     assert run.machine == "cells"
     assert run.record["notes"]["adc"]["bits"] == 10
-    assert run.phases["programming"] == pytest.approx(120e-9)
+    # 6 resistors, which pairs of cells share, and 3 drives
+    assert run.phases["programming"] == pytest.approx(90e-9)
     assert run.phases["read-out"] == pytest.approx(2e-6)
     assert circuit.limits(pbits.GaussianModel(np.eye(9)))
     with pytest.raises(CatalogueError, match="unknown key 'adc_bit'"):
         from_spec(spec(adc_bit=given_value(3)))
+
+
+def test_the_numbers_of_the_catalogue_fit_together():
+    board = pbits.load("normal-spu-illustrative").spec
+    ohm, farad, henry = (
+        board.number(key, unit) for key, unit in (("resistance", "ohm"), ("capacitance", "F"), ("inductance", "H"))
+    )
+    assert ohm * np.sqrt(farad / henry) == pytest.approx(3.9, abs=0.05)
+    assert 1 / (2 * np.pi * np.sqrt(henry * farad)) == pytest.approx(4.1e6, abs=5e4)
+    price = board.prices.operations["cell_second"].value
+    assert price == pytest.approx(board.number("noise_voltage_rms", "V") ** 2 / ohm)
+    link = pbits.load("normal-tngd").spec
+    assert link.number("word_time", "s") == pytest.approx(link.integer("component_bits") / 50e9)
+    assert link.number("read_word_time", "s") == pytest.approx(link.integer("adc_bits") / 50e9)
+
+
+def test_the_board_holds_eight_cells_and_adds_means_by_a_computer():
+    board = pbits.load("normal-spu-illustrative")
+    run = pbits.run(MODEL, board, pbits.Schedule(n_samples=500, chains=4), seed=1)
+    assert run.record["notes"]["mapping"] == "capacitance"
+    assert "the mean A⁻¹b" in run.record["notes"]["digital_work"]
+    assert run.errors.total < run.errors.allowed
+    (reason,) = board.limits(pbits.GaussianModel(np.eye(9)))
+    assert "9 sites and the circuit 8 cells" in reason
 
 
 @settings(max_examples=20)
@@ -402,3 +443,338 @@ def test_any_positive_definite_matrix_fits_an_active_circuit(n, seed):
     model = pbits.GaussianModel(root @ root.T + 0.1 * np.eye(n))
     program = Circuit().compile(model, pbits.Schedule())
     assert program.realised(1.0).fingerprint() == model.fingerprint()
+
+
+# Other cells, couplings and mappings
+
+VOLTS = {**RC, "noise_voltage_rms_v": 0.1}
+VARIANTS = {
+    "pairs": {"coupling": "differential"},
+    "capacitors": {"mapping": "capacitance", "mean": "digital"},
+    "pairs of capacitors": {"mapping": "capacitance", "coupling": "differential", "mean": "digital"},
+    "inductors": {"cell": "rlc", "quality": 2.0, "mean": "digital"},
+    "inductors and resistors": {"cell": "rlc", "quality": 2.0, "mapping": "conductance", "mean": "digital"},
+    "scale": {"coupling": "passive", "transform": "scaling"},
+    "product": {"coupling": "passive", "transform": "congruence"},
+    "chip": {"coupling": "differential", "component_tolerance_d2d": 0.05},
+    "chip of capacitors": {"cell": "rlc", "quality": 2.0, "mean": "digital", "component_tolerance_d2d": 0.05},
+    "converter": {"adc_bits": 4, "adc_range": 2.5},
+    "mismatch": {"effects": [NoiseMismatch(sigma=0.2)], **VOLTS},
+    "slow noise": {"effects": [NoiseBandwidth(correlation_s=4e-7)], **VOLTS},
+    "held noise": {"spectrum": Held(step_s=5e-7), **VOLTS},
+    "slow amplifiers": {"effects": [GainBandwidth(pole_hz=2e6)], **VOLTS},
+    "warm resistors": {"coupling": "passive", "temperature_k": 1e9, **VOLTS},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_samples_the_law_it_declares(variant):
+    circuit = Circuit(**VARIANTS[variant])
+    for check in (testing.check_law, testing.check_reproducible, testing.check_ledger):
+        check(circuit)
+
+
+@pytest.mark.parametrize("name", ["chip", "chip of capacitors"])
+def test_tolerance_is_that_of_what_holds_the_matrix(name):
+    run = pbits.run(MODEL, Circuit(**VARIANTS[name]), pbits.Schedule(chains=8), seed=1, chip_seed=2)
+    assert 0.01 < np.abs(run.realised.A - A).max() < 0.5
+    assert run.errors.mapping > 0.005
+    assert run.errors.clock == pytest.approx(0, abs=1e-9)
+    assert run.errors.sampling < run.errors.allowed
+
+
+def test_pairs_of_cells_sample_couplings_of_either_sign():
+    model = pbits.GaussianModel([[1.0, 0.6, -0.2], [0.6, 1.2, 0.3], [-0.2, 0.3, 0.9]], B)
+    circuit = Circuit(coupling="differential", **RC)
+    x = states_of(model, circuit, n_samples=1, n_warmup=15, chains=20_000, beta=2.0)[:, 0]
+    law = circuit.compile(model, pbits.Schedule(beta=2.0)).law(2.0)
+    assert law.kind == "boltzmann"
+    assert_moments(x, model.mean, np.linalg.inv(model.A) / 2)
+
+
+def test_pairs_of_cells_move_as_single_ones_do():
+    step = {"n_samples": 1, "n_warmup": 0, "chains": 20_000, "step_tau": 0.3}
+    x = states_of(MODEL, Circuit(coupling="differential"), **step)[:, 0]
+    phi, chol = ou_transition(A, 1.0, 0.3)
+    assert_moments(x, MODEL.mean - phi @ MODEL.mean, chol @ chol.T)
+
+
+@pytest.mark.parametrize("name", ["capacitors", "inductors", "inductors and resistors", "pairs of capacitors"])
+def test_other_ways_lead_to_the_same_law_and_have_no_time_of_the_model(name):
+    circuit = Circuit(**VARIANTS[name], **RC)
+    program = circuit.compile(MODEL, pbits.Schedule())
+    assert program.law(0.7).kind == "boltzmann"
+    run = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2), seed=1)
+    assert run.record["notes"]["step_tau"] is None
+    assert run.record["notes"]["step_s"] == pytest.approx(program.relaxation_s[0])
+    with pytest.raises(pbits.NotMappable, match="takes another way to the same law; give step_s"):
+        pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2, step_tau=1.0), seed=1)
+
+
+def test_a_step_can_be_told_in_the_time_of_the_model():
+    schedule = {"n_samples": 5, "n_warmup": 0}
+    told = pbits.run(SIGNED, Circuit(**RC), pbits.Schedule(step_tau=0.25, **schedule), seed=1)
+    tau_s = 1e-6 * np.abs(SIGNED.A).max()
+    timed = pbits.run(SIGNED, Circuit(**RC), pbits.Schedule(step_s=0.25 * tau_s, **schedule), seed=1)
+    np.testing.assert_allclose(told.states, timed.states, rtol=1e-12)
+    assert told.record["notes"]["step_tau"] == 0.25
+    assert told.record["notes"]["step_s"] == pytest.approx(0.25 * tau_s)
+    unstated = pbits.run(SIGNED, Circuit(), pbits.Schedule(step_tau=0.25, **schedule), seed=1)
+    np.testing.assert_allclose(unstated.states, told.states, rtol=1e-12)
+    assert unstated.record["notes"]["step_s"] is None
+
+
+@pytest.mark.parametrize("name", ["pairs", "capacitors", "inductors", "scale", "product"])
+def test_start_states_are_where_chains_start(name):
+    start = np.random.default_rng(2).normal(size=(5, 3))
+    circuit = Circuit(**VARIANTS[name], **RC)
+    run = pbits.run(
+        MODEL, circuit, pbits.Schedule(n_samples=1, n_warmup=0, chains=5, step_s=1e-18), seed=1, initial=start
+    )
+    np.testing.assert_allclose(run.states[:, 0], start, atol=1e-4)
+    cells = run.record["notes"]["cells"]
+    assert run.counts["dac"] == circuit.compile(MODEL, pbits.Schedule()).plan.words + 5 * cells
+
+
+VORTEX = pbits.DiffusionModel([[1.0, 2.0], [-0.5, 1.5]], [1.0, -1.0], [[1.0, 0.4], [0.4, 2.0]])
+
+
+@pytest.mark.parametrize("beta", [0.5, 3.0])
+def test_a_diffusion_settles_to_its_law(beta):
+    circuit = Circuit(**RC)
+    run = pbits.run(VORTEX, circuit, pbits.Schedule(n_samples=1, n_warmup=15, chains=20_000, beta=beta), seed=4)
+    assert_moments(run.states[:, 0], VORTEX.mean, VORTEX.covariance / beta)
+    assert run.realised.fingerprint() == VORTEX.fingerprint()
+    law = circuit.compile(VORTEX, pbits.Schedule(beta=beta)).law(beta)
+    assert (law.kind, law.model.fingerprint()) == ("boltzmann", VORTEX.fingerprint())
+    errors = errors_of(VORTEX, circuit, beta)
+    assert (errors.mapping, errors.clock) == pytest.approx((0, 0), abs=1e-9)
+    assert errors.total < errors.allowed
+
+
+def test_a_diffusion_circulates_as_its_rates_say():
+    chains, lag = 20_000, 0.4
+    x = states_of(VORTEX, Circuit(**RC), n_samples=2, n_warmup=60, chains=chains, step_tau=lag)
+    phi = pbits.langevin.OrnsteinUhlenbeck(VORTEX.A, VORTEX.D).propagator(lag)
+    covariance = VORTEX.covariance
+    centred = x - VORTEX.mean
+    found, lagged = centred[:, 1].T @ centred[:, 0] / chains, phi @ covariance
+    error = np.sqrt((np.outer(np.diag(covariance), np.diag(covariance)) + lagged * lagged.T) / chains)
+    assert (np.abs(found - lagged) < 5 * error).all()
+    assert abs(lagged[0, 1] - lagged[1, 0]) > 10 * error.max()
+
+
+# Laws that are not Boltzmann's
+
+
+def test_unequal_noise_has_a_law_of_its_own_with_these_moments():
+    circuit = Circuit(effects=[NoiseMismatch(sigma=0.3)], **VOLTS)
+    program = circuit.compile(MODEL, pbits.Schedule(beta=0.5), chip_seed=1)
+    law = program.law(0.5)
+    assert law.kind == "stationary"
+    assert program.realised(0.5).fingerprint() == MODEL.fingerprint()
+    # AΣ + ΣAᵀ = 2D/β, D being the noise over that which was meant.
+    D = program.parts.noise_a2_per_hz / program.plan.parts.noise_a2_per_hz[0, 0]
+    mean, covariance = law.moments
+    np.testing.assert_allclose(A @ covariance + covariance @ A, 2 * D / 0.5, atol=1e-9)
+    np.testing.assert_allclose(mean, MODEL.mean, atol=1e-9)
+    schedule = pbits.Schedule(n_samples=1, n_warmup=15, chains=20_000, beta=0.5)
+    run = pbits.run(MODEL, circuit, schedule, seed=2, chip_seed=1)
+    assert_moments(run.states[:, 0], mean, covariance)
+    errors = errors_of(MODEL, circuit, 0.5, chip_seed=1)
+    assert (errors.mapping, errors.clock > 0.05) == (0, True)
+
+
+def test_johnson_noise_does_not_follow_beta():
+    passive = {"coupling": "passive", **VOLTS}
+    hot = Circuit(effects=[JohnsonNoise(temperature_k=2e9)], **passive).compile(MODEL, pbits.Schedule(beta=4.0))
+    cold = Circuit(**passive).compile(MODEL, pbits.Schedule(beta=4.0))
+    assert cold.law(1.0).kind == "boltzmann"
+    # All resistors are at T, and every capacitor is C: what they add is kT/C on the diagonal, at any β.
+    added = 1.380649e-23 * 2e9 / 1e-9 / hot.plan.volts**2
+    for beta in (0.5, 4.0):
+        law = hot.law(beta)
+        assert law.kind == "stationary"
+        np.testing.assert_allclose(law.moments[1], np.linalg.inv(A) / beta + added * np.eye(3), rtol=1e-9, atol=1e-12)
+
+
+def test_an_anneal_beside_johnson_noise_ends_in_the_law_at_its_last_beta():
+    circuit = Circuit(coupling="passive", temperature_k=2e9, **VOLTS)
+    schedule = pbits.Schedule.anneal(sweeps=40, beta_start=0.2, beta_stop=4.0, levels=2, chains=20_000)
+    x = pbits.run(MODEL, circuit, schedule, seed=5).states[:, 0]
+    mean, covariance = circuit.compile(MODEL, schedule).law(4.0).moments
+    assert_moments(x, mean, covariance)
+
+
+def test_noise_of_a_clock_is_looked_at_where_it_changes():
+    circuit = Circuit(spectrum=Held(step_s=3e-7), **VOLTS)
+    run = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2, chains=1), seed=1)
+    periods = run.record["notes"]["step_s"] / 3e-7
+    assert periods == pytest.approx(round(periods))
+    slowest = circuit.compile(MODEL, pbits.Schedule()).relaxation_s[0]
+    assert 0 <= run.record["notes"]["step_s"] - slowest < 3e-7
+    assert run.counts["noise_update"] == pytest.approx(run.counts["cell_second"] / 3e-7)
+    with pytest.raises(pbits.NotMappable, match="whole periods"):
+        pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2, step_s=4e-7), seed=1)
+
+
+def test_effects_in_seconds_want_a_circuit_of_known_time():
+    for effect in (NoiseBandwidth(correlation_s=1e-7), GainBandwidth(pole_hz=1e6)):
+        with pytest.raises(pbits.NotMappable, match="give resistance_ohm and capacitance_f"):
+            pbits.run(MODEL, Circuit(effects=[effect]), pbits.Schedule(n_samples=1), seed=1)
+    with pytest.raises(pbits.NotMappable, match="give noise_voltage_rms_v too"):
+        pbits.run(
+            MODEL, Circuit(coupling="passive", effects=[JohnsonNoise(temperature_k=300.0)], **RC),
+            pbits.Schedule(n_samples=1), seed=1,
+        )  # fmt: skip
+
+
+def test_effects_are_applied_in_order_and_told():
+    circuit = Circuit(component_bits=8, effects=[Tolerance(transconductors=0.01), NoiseMismatch(sigma=0.1)], **VOLTS)
+    notes = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=1), seed=1).record["notes"]
+    assert list(notes["effects"]) == ["rounding", "tolerance", "noise_mismatch"]
+    by_name = Circuit(component_bits=8, component_tolerance_d2d=0.01, **VOLTS).compile(MODEL, pbits.Schedule())
+    listed = circuit.compile(MODEL, pbits.Schedule())
+    np.testing.assert_array_equal(by_name.parts.transconductance_s, listed.parts.transconductance_s)
+
+
+def test_slow_amplifiers_that_make_a_circuit_unstable_are_refused():
+    model = pbits.DiffusionModel([[0.1, 4.0], [-4.0, 0.1]])
+    with pytest.raises(pbits.NotMappable, match="unstable"):
+        Circuit(effects=[GainBandwidth(pole_hz=1e5)], **VOLTS).compile(model, pbits.Schedule())
+
+
+# What is read
+
+
+@pytest.mark.parametrize("name", ["pairs", "inductors", "scale"])
+def test_the_law_of_readings_is_that_of_rounded_and_clipped_voltages(name):
+    circuit = Circuit(adc_bits=3, adc_range=2.0, **VARIANTS[name])
+    program = circuit.compile(MODEL, pbits.Schedule())
+    law = program.law(1.0)
+    run = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=1, n_warmup=30, chains=20_000), seed=3)
+    mean, covariance = law.read
+    assert_moments(run.states[:, 0], mean, covariance)
+    # The covariance of the voltages themselves is far from that.
+    assert np.abs(np.cov(run.states[:, 0].T) - np.linalg.inv(A)).max() > 0.02
+    assert errors_of(MODEL, circuit).reading > 0.01
+    if name == "inductors":
+        adc = run.record["notes"]["adc"]
+        zero = np.zeros(3)
+        expected = read_moments(zero, np.linalg.inv(A), adc["full_scale"], adc["bits"])
+        np.testing.assert_allclose(mean - MODEL.mean, expected[0], atol=1e-9)
+        np.testing.assert_allclose(covariance, expected[1], rtol=1e-9)
+
+
+def test_an_accuracy_that_converters_cannot_give_is_refused_with_the_bits_it_needs():
+    coarse = {"accuracy": 0.01, **RC}
+    (reason,) = Circuit(adc_bits=3, **coarse).limits(MODEL, pbits.Schedule())
+    needed = int(reason.split("adc_bits=")[1])
+    assert Circuit(adc_bits=needed, **coarse).limits(MODEL, pbits.Schedule()) == []
+    assert Circuit(adc_bits=needed - 1, **coarse).limits(MODEL, pbits.Schedule()) != []
+    (reason,) = Circuit(adc_bits=12, adc_range=1.0, **coarse).limits(MODEL, pbits.Schedule())
+    assert "take a larger adc_range" in reason
+    (reason,) = Circuit(component_bits=4, **coarse).limits(MODEL, pbits.Schedule())
+    assert "components of 4 bits keep the covariance off by" in reason
+    notes = pbits.run(MODEL, Circuit(**coarse), pbits.Schedule(n_samples=1), seed=1).record["notes"]
+    assert notes["advice"]["draws"] > 1e4
+    assert notes["advice"]["interval_s"] < notes["relaxation_slowest_s"]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Circuit(accuracy=1.5)
+
+
+def test_voltages_beyond_the_swing_are_counted():
+    model = pbits.GaussianModel([[1.0]])
+    circuit = Circuit(swing_v=0.1, **VOLTS)
+    assert circuit.capabilities.unchecked == ("number of cells: not stated",)
+    run = pbits.run(model, circuit, pbits.Schedule(n_samples=1, n_warmup=15, chains=20_000), seed=7)
+    swing = run.record["notes"]["swing"]
+    outside = 0.317311  # of a normal law beyond one standard deviation
+    assert abs(swing["beyond_fraction"] - outside) < 5 * np.sqrt(outside * (1 - outside) / 20_000)
+    assert swing["headroom_sd"] == pytest.approx(1)
+
+
+def test_handing_numbers_over_takes_the_time_of_a_link():
+    schedule = pbits.Schedule(n_samples=10, n_warmup=0, chains=2)
+    run = pbits.run(MODEL, Circuit(**RC, word_s=1e-9, adc_s=1e-6, read_word_s=1e-7), schedule, seed=1)
+    assert run.phases["transfer"] == pytest.approx(20 * 3e-7)
+
+
+def test_clocked_and_paired_cells_are_counted():
+    run = pbits.run(MODEL, Circuit(coupling="differential", **RC), pbits.Schedule(n_samples=3, chains=2), seed=1)
+    assert run.counts["adc"] == 3 * 3 * 2
+    assert run.counts["dac"] == 12 + 6
+    assert run.counts["cell_second"] == pytest.approx(2 * run.phases["sampling"] * 3 + 2 * run.phases["warm-up"] * 3)
+    assert "amplifier_second" not in run.counts
+    clocked = Circuit(coupling="differential", spectrum=Held(step_s=1e-7), **VOLTS)
+    run = pbits.run(MODEL, clocked, pbits.Schedule(n_samples=3, n_warmup=0, chains=2), seed=1)
+    assert run.counts["noise_update"] == pytest.approx(6 * run.phases["sampling"] / 1e-7)
+
+
+def test_what_is_clipped_is_a_share_of_what_was_converted_also_where_a_run_stops_early():
+    schedule = pbits.Schedule.anneal(sweeps=2000, chains=4, stop_at=1e9)
+    adc = pbits.run(SIGNED, Circuit(adc_bits=8, adc_range=0.01), schedule, seed=1).record["notes"]["adc"]
+    assert 0 < adc["clip_fraction"] <= 1
+
+
+# In bulk
+
+
+class _Plain:
+    """An observer that must see every state."""
+
+    def __init__(self):
+        self.steps, self.states = [], []
+
+    def __call__(self, step, states):
+        self.steps.append(step)
+        self.states.append(states.copy())
+        return False
+
+
+@pytest.mark.parametrize("name", ["converter", "inductors", "product"])
+def test_runs_hand_over_in_bulk_what_each_look_would_show(name):
+    circuit = Circuit(**VARIANTS[name])
+    schedule = pbits.Schedule(n_samples=400, n_warmup=7, steps_per_sample=3, chains=70)
+    run = pbits.run(SIGNED if name == "converter" else MODEL, circuit, schedule, seed=3)
+    plain = _Plain()
+    circuit.compile(run.model, schedule).execute(schedule, Streams(seed=3), None, plain)
+    assert plain.steps == schedule.observed_steps().tolist()
+    np.testing.assert_array_equal(np.stack(plain.states, axis=1), run.states)
+    np.testing.assert_allclose(run.energies, run.model.energy(run.states), rtol=1e-12)
+    assert run.best_energy == run.energies.min()
+    np.testing.assert_array_equal(run.trace.steps, plain.steps)
+
+
+def test_an_anneal_in_bulk_keeps_its_last_state_and_its_best_energy():
+    schedule = pbits.Schedule.anneal(sweeps=300, beta_start=0.5, beta_stop=50.0, chains=40)
+    run = pbits.run(MODEL, Circuit(), schedule, seed=8)
+    plain = _Plain()
+    Circuit().compile(MODEL, schedule).execute(schedule, Streams(seed=8), None, plain)
+    np.testing.assert_array_equal(run.states[:, 0], plain.states[-1])
+    energies = MODEL.energy(np.array(plain.states))
+    assert run.best_energy == pytest.approx(energies.min())
+    np.testing.assert_allclose(run.trace.energies, energies.T, rtol=1e-9, atol=1e-12)
+
+
+LARGE = """
+import json, resource, sys
+import numpy as np, pbits
+from hardware_models.langevin import Circuit
+
+links = np.triu(np.random.default_rng(1).random((1000, 1000)), 1)
+A = -(links + links.T)
+np.fill_diagonal(A, -A.sum(axis=1) + 20)
+model = pbits.GaussianModel(A)
+circuit = Circuit(resistance_ohm=1e3, capacitance_f=1e-9, component_bits=12, **json.loads(sys.argv[1]))
+pbits.run(model, circuit, pbits.Schedule(n_samples=20, n_warmup=0, chains=1), seed=1, judge=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the units of ru_maxrss are those of Linux")
+def test_a_thousand_cells_take_less_than_a_gigabyte():
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, json.dumps({"coupling": "passive"})], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 1.0

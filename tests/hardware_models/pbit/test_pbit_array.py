@@ -341,3 +341,19 @@ def test_a_characterised_device_makes_an_array_of_its_like():
     with pytest.warns(pbits.HarmWarning, match="slopes"):
         run = pbits.run(TRIANGLE, machine, SCHEDULE, seed=1, chip_seed=1)
     assert run.phases["sweeping"] == pytest.approx(10 * 2 * learned.tau_s.value)
+
+
+def test_the_ideal_machine_draws_gaussian_models_independently_and_a_clocked_array_holds_none():
+    model = pbits.GaussianModel([[2.0, -0.8], [-0.8, 1.0]], [1.0, -1.0])
+    schedule = pbits.Schedule(n_samples=4, n_warmup=0, chains=20_000, beta=2.0)
+    run = pbits.run(model, "ideal", schedule, seed=1)
+    assert run.errors.total < run.errors.allowed
+    # Neighbouring draws are uncorrelated, within four standard errors: 1e-4 for four numbers.
+    first, second = (run.states[:, draw] - model.mean for draw in (0, 1))
+    assert np.abs(first.T @ second / 20_000).max() < 4 * 0.5 * np.diag(np.linalg.inv(model.A)).max() / np.sqrt(20_000)
+    with pytest.raises(pbits.NotMappable, match="sites hold real values"):
+        pbits.run(model, Array(phase_s=1e-9), schedule)
+    with pytest.raises(pbits.NotMappable, match="β = 0"):
+        pbits.run(model, "ideal", pbits.Schedule(beta=0.0))
+    with pytest.raises(pbits.NotMappable, match="leave step_tau out"):
+        pbits.run(pbits.IsingModel([[0.0]]), "ideal", pbits.Schedule(step_tau=1.0))
