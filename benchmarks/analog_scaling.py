@@ -47,6 +47,7 @@ LAWS: dict[tuple[str, str], tuple[str, str]] = {
     ("determinant", "overdamped"): ("dκ ln³κ ε⁻²", "absolute, of ln det"),
     ("exponential", "overdamped"): ("none", "over √d"),
 }
+CIRCUITS = ("circuit", "circuit without noise", "circuit of passive couplings")
 GPUS = ("gpu-v100-sxm2", "gpu-a100-sxm", "gpu-h100-sxm")
 LARGEST, FARTHEST = 1024, 1 << 20
 CIRCUIT = "langevin-rc-illustrative"
@@ -273,11 +274,12 @@ def report(sizes: list[int], kappa: float, accuracy: float, repeat: int, plot: P
         for row, (quantity, unit) in enumerate((("seconds", "s"), ("joules", "J"))):
             panel = panels[row, column]
             shown = ours if unit == "s" else ours | {"circuit of passive couplings": passive}
-            for colour, (name, budgets) in enumerate(shown.items()):
+            for name, budgets in shown.items():
+                colour = COLOURS[CIRCUITS.index(name)]
                 figures = [one.device_time_s if unit == "s" else one.total_joules for one in budgets]
                 values, lows, highs = ([getattr(f, end) for f in figures] for end in ("value", "low", "high"))
-                panel.fill_between(everywhere, lows, highs, alpha=0.2, color=COLOURS[colour], lw=0)
-                panel.plot(everywhere, values, color=COLOURS[colour], lw=2, label=name)
+                panel.fill_between(everywhere, lows, highs, alpha=0.2, color=colour, lw=0)
+                panel.plot(everywhere, values, color=colour, lw=2, label=name)
                 print(f"  {name}: " + ", ".join(f"{v:.2g} {unit} at d = {d}" for d, v in zip(sizes, values)))
                 for rival in others:
                     theirs = getattr(rival, quantity)
@@ -288,9 +290,10 @@ def report(sizes: list[int], kappa: float, accuracy: float, repeat: int, plot: P
                 theirs = getattr(rival, quantity)
                 if theirs is None:
                     continue
-                colour = COLOURS[3 + number % 4]
-                if rival.joules is None:
-                    panel.plot(sizes, theirs[: len(sizes)], "o", ms=4, color=colour)
+                gpu = rival.joules is not None
+                colour = COLOURS[4 + GPUS.index(rival.name.split()[0]) if gpu else 3]
+                if not gpu:
+                    panel.plot(sizes, theirs[: len(sizes)], "o" if number == 0 else "^", ms=4, color=colour)
                 panel.plot(everywhere, theirs, "--", lw=1, color=colour, label=rival.name)
             panel.set(xscale="log", yscale="log", ylabel=quantity if column == 0 else "")
             panel.grid(alpha=0.3)
