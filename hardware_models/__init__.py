@@ -37,7 +37,7 @@ def substrates():
     for path in sorted(CATALOGUE.glob("*.toml")):
         if path.stem != "sources":
             machines[path.stem] = _partial(_from_catalogue, path, build)
-    return Listing(machines=machines, physics=physics)
+    return Listing(machines=machines, physics=physics, bibliographies=[CATALOGUE / "sources.toml"])
 
 
 def _from_catalogue(path, build):

@@ -304,9 +304,13 @@ class Comparison:
             if off:
                 worst = max(off, key=lambda name: off[name].total)
                 text += f", {worst} is off by {report.times(off[worst].total)} ({off[worst].measure})"
-            undecided = [row.machine for row in ran if row.machine not in judged]
-            if undecided:
-                text += f", {', '.join(undecided)} cannot be judged (not converged, or out of reach of enumeration)"
+            undecided = [row for row in ran if row.machine not in judged]
+            unknown = {row.machine: note for row in undecided if (note := _unknown_law(row.run))}
+            rest = [row.machine for row in undecided if row.machine not in unknown]
+            if rest:
+                text += f", {', '.join(rest)} cannot be judged (not converged, or out of reach of enumeration)"
+            for name, note in unknown.items():
+                text += f", {name} cannot be judged (its law is not known: {note})"
             return text
         if not solved:
             return ""
@@ -682,6 +686,12 @@ def _tau_spread(tau: float, draws: int) -> tuple[float, float]:
     """Factors on τ_int two standard errors down and up; σ_τ/τ ≈ √(2(2W + 1)/N) with a window W = 5τ (Sokal)."""
     spread = min(0.9, 2 * float(np.sqrt(2 * (10 * tau + 1) / draws)))
     return 1 - spread, 1 + spread
+
+
+def _unknown_law(one: Run | None) -> str:
+    """Why the law of a run that was not judged is not known; empty where it is, or nothing is told."""
+    law = {} if one is None or one.errors is not None else one.record.get("law", {})
+    return law["note"] if law.get("kind") == "unknown" else ""
 
 
 def _thinned(one: Run) -> dict[str, Any]:

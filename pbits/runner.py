@@ -226,9 +226,11 @@ def run(
     if not judge:
         return finished
     wanted = posed if against is None else against
+    law = program.law(float(schedule.beta))
+    record["law"] = {"kind": law.kind, "note": law.note}
     finished = replace(
         finished,
-        errors=_errors(finished, wanted, program.law(float(schedule.beta)), held),
+        errors=_errors(finished, wanted, law, held),
         conditionals=_conditionals(finished, wanted, held),
     )
     warn_of_harm(finished, wanted)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pbits.mapping import Grid, Topology
 from pbits.models import Clamp, DirectedModel, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.models.base import held_sites
-from pbits.parameters import Figure, MachineSpec, PriceTable, read_machine
+from pbits.parameters import Figure, MachineSpec, PriceTable, Source, read_machine, read_sources
 from pbits.schedule import Schedule
 from pbits.steering import Policy
 from pbits.streams import Streams
@@ -484,16 +484,20 @@ class Listing:
         Machine name to a function that builds it.
     physics : mapping
         Name of a physics to a function that builds a machine from a `MachineSpec`.
+    bibliographies : sequence of Path
+        TOML files of sources, which the files of users may cite too.
     """
 
     machines: Mapping[str, Callable[[], Substrate]]
     physics: Mapping[str, Callable[[MachineSpec], Substrate]]
+    bibliographies: Sequence[Path] = ()
 
 
 @cache
 def _listing() -> Listing:
     machines: dict[str, Callable[[], Substrate]] = {}
     physics: dict[str, Callable[[MachineSpec], Substrate]] = {}
+    bibliographies: list[Path] = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         offered = point.load()()
         for kind, found, new in (
@@ -506,7 +510,8 @@ def _listing() -> Listing:
                     "offers too; rename or uninstall one of them"
                 )
             found |= new
-    return Listing(machines=machines, physics=physics)
+        bibliographies += offered.bibliographies
+    return Listing(machines=machines, physics=physics, bibliographies=bibliographies)
 
 
 def available() -> tuple[str, ...]:
@@ -523,6 +528,8 @@ def available() -> tuple[str, ...]:
 def load(machine: str | Path) -> Substrate:
     """A machine by its name, by "embedded:<name>", or from a TOML file.
 
+    A file may cite its own sources, those of a sources.toml beside it, and those of installed catalogues.
+
     Raises
     ------
     ValueError
@@ -538,7 +545,10 @@ def load(machine: str | Path) -> Substrate:
 
         return Embedded(load(text.removeprefix("embedded:")))
     if text.endswith(".toml"):
-        return build(read_machine(Path(text)))
+        shipped: dict[str, Source] = {}
+        for bibliography in _listing().bibliographies:
+            shipped |= read_sources(bibliography)
+        return build(read_machine(Path(text), shipped))
     found = _listing().machines
     if text not in found:
         near = difflib.get_close_matches(text, found, n=1)

@@ -8,13 +8,13 @@ from hardware_models.langevin.compiler import Design, Plan, compile_model
 from hardware_models.langevin.potentials import Potentials
 from hardware_models.langevin.program import CircuitProgram
 from hardware_models.langevin.report import Advice, Report
-from hardware_models.langevin.spice import spice
+from hardware_models.langevin.spice import noise_covariance, played, run_ngspice, spice
 from hardware_models.langevin.walk import LatticeWalk
 from pbits.parameters import MachineSpec
 
 __all__ = [
     "Advice", "Circuit", "CircuitProgram", "Design", "LatticeWalk", "Plan", "Potentials", "Report", "compile_model",
-    "from_spec", "spice",
+    "from_spec", "noise_covariance", "played", "run_ngspice", "spice",
 ]  # fmt: skip
 
 

@@ -71,21 +71,28 @@ def demand(
     noise_to_signal : float
         √(tr A⁻¹/β)/‖x‖, for "solve": how far the cells scatter, over how far they are driven.
     interval : float, optional
-        Time constants between read-outs; the slowest relaxation time when absent. A solve may be averaged by an analog
-        filter, and read once: `math.inf`.
+        Time constants between read-outs. When absent: the slowest relaxation time; for "determinant", along whose path
+        all modes become as fast as the fastest, that of the fastest; for "exponential" 1, the time whose e^(−A) is
+        wanted. A solve may be averaged by an analog filter, and read once: `math.inf`.
 
     Raises
     ------
     ValueError
+        For an unknown task, a number that is not positive, or an interval with which the answer cannot be read.
     """
     if task not in get_args(Task):
         raise ValueError(f"task is {task!r}; it must be one of {', '.join(get_args(Task))}")
     modes = np.asarray(rates, dtype=np.float64)
     wait = settling(modes, accuracy)
+    if not (math.isfinite(noise_to_signal) and noise_to_signal > 0):
+        raise ValueError(f"noise_to_signal is {noise_to_signal}; it must be positive and finite")
+    if interval is not None and not interval > 0:
+        raise ValueError(f"interval is {interval}; it must be a positive number of time constants")
     filtered = interval == math.inf
     if filtered and task != "solve":
         raise ValueError(f"an analog filter averages voltages, and {task} needs their products; give an interval")
-    every = float(1 / modes.min()) if interval is None else interval
+    usual = {"determinant": 1 / modes.max(), "exponential": 1.0}.get(task, 1 / modes.min())
+    every = float(usual if interval is None else interval)
     n, programmings = len(modes), 1
     if task == "solve":
         signal = math.sqrt((1 / modes).sum()) / noise_to_signal
@@ -93,10 +100,11 @@ def demand(
     elif task in ("inverse", "lyapunov"):
         average = inverting(modes, accuracy * float(np.linalg.norm(1 / modes)), interval=every)
     elif task == "determinant":
-        average = integrating(modes, accuracy / 2)
+        # ln det A is twice the free energy.
+        average = integrating(modes, accuracy / 2, interval=every)
         programmings = 1 + math.ceil(_STAGES * thermodynamic_length(modes))
     else:
-        average = exponentiating(modes, accuracy * float(np.linalg.norm(np.exp(-modes))))
+        average = exponentiating(modes, accuracy * float(np.linalg.norm(np.exp(-modes))), interval=every)
     frames = 1 if filtered else math.ceil(max(average / every, 1))
     return Demand(n=n, programmings=programmings, settle=wait, average=average, frames=frames)
 
@@ -158,8 +166,17 @@ def budget(
         "dac", "cell_second", "noise_second", "amplifier_second" and "adc" are taken from it.
     amplifiers : int, optional
         Of the active couplings; n² when absent, as a full matrix needs, and 0 of passive ones.
+
+    Raises
+    ------
+    ValueError
+        For a negative number.
     """
     used = asked.n**2 if amplifiers is None else amplifiers
+    for name, given in (("tau_s", tau_s), ("word_s", word_s), ("adc_s", adc_s), ("amplifiers", used)):
+        value = Figure.of(given).value
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} is {value}; it must be finite and at least 0")
     cells_s = (asked.programmings * asked.settle + asked.average) * Figure.of(tau_s)
     programming = asked.words * Figure.of(word_s)
     return Budget(

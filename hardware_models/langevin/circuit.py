@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -22,7 +23,16 @@ from numpy.typing import NDArray
 
 from hardware_models.langevin.compiler import Cell, Coupling, Design, Mapping, Mean, Plan, Transform, unstable
 from hardware_models.langevin.converter import MOST_BITS, Converter
-from hardware_models.langevin.effects import CircuitEffect, ComponentDrift, Saturation, Tolerance
+from hardware_models.langevin.effects import (
+    CircuitEffect,
+    ComponentDrift,
+    LeakyCapacitors,
+    NoiseMismatch,
+    Offset,
+    Saturation,
+    Tolerance,
+)
+from hardware_models.langevin.effects.base import check_whole
 from hardware_models.langevin.noise import Spectrum, White
 from hardware_models.langevin.parts import Parts
 from hardware_models.langevin.program import CircuitProgram, Times
@@ -45,7 +55,8 @@ class Circuit(Substrate):
     mapping, coupling, cell, transform, mean : str
         What holds A, what couples the cells, what a cell is, and what a computer does around it: see
         `hardware_models.langevin.Design`. By default RC cells and inverting integrators ("active"), which hold any A
-        that is stable; with resistors alone ("passive") A_ij ≤ 0 and row sums ≥ 0.
+        that is stable; with resistors alone ("passive") A_ij ≤ 0 and row sums ≥ 0. Where capacitors hold A, which
+        cannot be active, the default is "auto", as it always is in `compile_model`.
     component_bits : int, optional
         Resolution of the programmable components; exact when absent. Drive currents are exact.
     component_tolerance_d2d : float
@@ -62,8 +73,10 @@ class Circuit(Substrate):
         One full scale serves all cells: the largest of |mean| + adc_range × standard deviation, at the final
         β. It is taken to be known when the run starts; what lies outside is clipped and counted.
     accuracy : float, optional
-        Relative error of a covariance (Frobenius) that is wanted: what converters or components cannot give is
-        refused, with the bits that it needs, and notes tell how often to read.
+        Relative error of a covariance (Frobenius) that is wanted. What converters or components cannot give is
+        refused, with the bits that it needs; so is a chip whose tolerances and other effects together put the
+        covariance of what is read further off. Under `Saturation` and `ComponentDrift` no law is known to check, which
+        `capabilities.unchecked` says. Notes tell the error and how often to read.
     max_cells : int, optional
     resistance_ohm, capacitance_f, inductance_h, quality, noise_voltage_rms_v, swing_v : float, optional
         See `Design`. Voltages beyond ±swing_v are counted where they are read, and not clipped.
@@ -87,7 +100,9 @@ class Circuit(Substrate):
     Counted are "dac" (the words of components, drive currents, and start voltages per chain where start states are
     given), "adc" (n conversions per frame), "read" (the same numbers handed over), and, where RC is known, the seconds
     that cells ("cell_second"), noise generators ("noise_second") and amplifiers of active couplings
-    ("amplifier_second") spend sampling, warm-up included, and the values of clocked noise ("noise_update").
+    ("amplifier_second") spend sampling, warm-up included, and the values of clocked noise ("noise_update"). What
+    `transform` and `mean="digital"` leave to a computer is counted as products of numbers ("host_product"): a circuit
+    has no price for them, so its joules are not known then.
 
     Examples
     --------
@@ -130,14 +145,15 @@ class Circuit(Substrate):
         name: str = "Langevin circuit",
         spec: MachineSpec | None = None,
     ):
-        if adc_bits is not None and not 1 <= adc_bits <= MOST_BITS:
-            raise ValueError(f"adc_bits is {adc_bits}; it must lie between 1 and {MOST_BITS}, or be None for exact")
+        if adc_bits is not None:
+            check_whole("adc_bits", adc_bits, 1, MOST_BITS, ", or None for exact")
         if not (math.isfinite(adc_range) and adc_range > 0):
             raise ValueError(f"adc_range is {adc_range}; it must be a positive number of standard deviations")
         if accuracy is not None and not 0 < accuracy < 1:
             raise ValueError(f"accuracy is {accuracy}; it must lie between 0 and 1")
-        if max_cells is not None and max_cells < 1:
-            raise ValueError(f"max_cells is {max_cells}; a circuit has at least one cell")
+        if max_cells is not None and not (isinstance(max_cells, int | np.integer) and max_cells >= 1):
+            raise ValueError(f"max_cells is {max_cells!r}; a circuit has a whole number of cells and at least one cell")
+        _check_effects(effects)
         self.name = name
         self.prices = prices
         self.spec = spec
@@ -152,6 +168,7 @@ class Circuit(Substrate):
             design["coupling"] = "auto" if capacitive else "active"
         self._design = Design(**design)
         self._effects = (*_made(self._design, component_tolerance_d2d), *effects)
+        _check_once(self._effects)
         self._drift, self._saturation = _only(ComponentDrift, effects), _only(Saturation, effects)
         self._adc_bits, self._adc_range = adc_bits, adc_range
         self._accuracy = accuracy
@@ -162,6 +179,8 @@ class Circuit(Substrate):
             unchecked.append("voltage headroom of the cells: not stated")
         if max_cells is None:
             unchecked.append("number of cells: not stated")
+        if accuracy is not None and (self._drift or self._saturation):
+            unchecked.append("accuracy: the law is not known where conductances drift or transconductors saturate")
         self.capabilities = Capabilities(
             domains=frozenset({"real"}),
             models=(GaussianModel, DiffusionModel),
@@ -181,12 +200,30 @@ class Circuit(Substrate):
             plan = self._design.compile(model, 1.0 if schedule is None else float(schedule.beta) or 1.0)
         except NotMappable as refusal:
             reasons += refusal.reasons
+            if self.spec is not None:
+                reasons.append(
+                    f"{self.name!r} is one machine, whose options are fixed; others can be given to a "
+                    f"hardware_models.langevin.Circuit(cell={self._design.cell!r}, …), or in a copy of "
+                    f"{Path(self.spec.path).name}, which is loaded by its path"
+                )
         needed = model.n if plan is None else plan.parts.n
         if self._max_cells is not None and needed > self._max_cells:
             sites = "" if needed == model.n else f", which take {needed:,} cells,"
             reasons.insert(0, f"the model has {model.n:,} sites{sites} and the circuit {self._max_cells:,} cells")
         if plan is not None:
             reasons += self._too_coarse(plan)
+            leaky = any(isinstance(effect, LeakyCapacitors) for effect in self._effects)
+            if self._design.temperature_k and not leaky and not plan.parts.conductance_s.any():
+                reasons.append(
+                    "temperature_k is that of resistors, and its couplings are transconductors, of whose own noise "
+                    "nothing is known; take passive or differential couplings, or leave temperature_k out"
+                )
+            swing = self._design.swing_v
+            if swing is not None and (headroom := plan.headroom(swing)) < 0:
+                reasons.append(
+                    f"a cell's mean voltage would lie {-headroom:.2g} standard deviations beyond ±{swing:g} V, where "
+                    "cells clip; take a lower noise_voltage_rms_v, a larger swing_v, or mean='digital'"
+                )
         if schedule is not None:
             reasons += self._clock_limits(schedule, plan)
         return reasons
@@ -267,7 +304,28 @@ class Circuit(Substrate):
                 "" if parts is plan.parts else f"on chip {placement.chip_seed}, with component errors of this size, "
             )
             raise NotMappable(self.name, [f"{where}{error}"]) from error
+        wanted = self._accuracy
+        if wanted is not None and (error := program.covariance_error(float(schedule.beta)) or 0.0) > wanted:
+            raise NotMappable(
+                self.name,
+                [
+                    f"on chip {placement.chip_seed} the covariance of what is read is off by {error:.2g}, relative, by "
+                    f"{self._at_fault(parts)} together, and accuracy={wanted:g} is wanted; take less of them, another "
+                    "chip_seed, or a larger accuracy"
+                ],
+            )
         return program
+
+    def _at_fault(self, parts: Parts) -> str:
+        """What keeps this chip from the law that was posed."""
+        causes = [type(effect).__name__ for effect in self._effects]
+        if not isinstance(self._design.spectrum, White):
+            causes.append(f"{type(self._design.spectrum).__name__} noise")
+        if self._design.temperature_k:
+            causes.append(f"resistors at {self._design.temperature_k:g} K")
+        if self._adc_bits is not None:
+            causes.append(f"converters of {self._adc_bits} bits")
+        return " and ".join(causes)
 
     def _check_units(self, parts: Parts) -> None:
         """Refuse effects in seconds, hertz or kelvin on a circuit of unknown time and voltage."""
@@ -288,6 +346,26 @@ class Circuit(Substrate):
         mean, covariance = moments()
         reach = np.abs(mean) + self._adc_range * np.sqrt(np.diag(covariance))
         return Converter(bits=self._adc_bits, full_scale=float(reach.max()))
+
+
+def _check_effects(effects: Any) -> None:
+    what = "give a list of effects of hardware_models.langevin.effects"
+    if isinstance(effects, str) or not isinstance(effects, Sequence):
+        raise TypeError(f"effects is {effects!r}; {what}")
+    for effect in effects:
+        if isinstance(effect, type) or not hasattr(effect, "build"):
+            raise TypeError(f"effects holds {effect!r}, which is no effect; {what}")
+
+
+def _check_once(effects: Sequence[CircuitEffect]) -> None:
+    """Refuse two of a kind that would draw the same numbers from the chip."""
+    kinds = [type(effect) for effect in effects if isinstance(effect, Tolerance | NoiseMismatch | Offset)]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise ValueError(
+                f"{kind.__name__} is given more than once (component_tolerance_d2d is a Tolerance), and each would "
+                "draw the same numbers; add the squares of their spreads and give one"
+            )
 
 
 def _made(design: Design, tolerance: float) -> tuple[CircuitEffect, ...]:

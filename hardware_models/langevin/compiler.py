@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,6 +23,7 @@ from scipy.linalg import solve_continuous_lyapunov, solve_triangular
 from scipy.optimize import brentq
 
 from hardware_models.langevin.effects import Rounding
+from hardware_models.langevin.effects.base import check_whole
 from hardware_models.langevin.noise import Spectrum, White
 from hardware_models.langevin.parts import Parts, to_ground
 from hardware_models.langevin.report import Advice, Report
@@ -30,7 +32,7 @@ from pbits.models import DiffusionModel, EnergyModel, GaussianModel
 from pbits.models.base import is_symmetric, read_only
 from pbits.parameters import Figure
 from pbits.streams import Streams
-from pbits.substrate import NotMappable
+from pbits.substrate import Moments, NotMappable
 
 Mapping = Literal["conductance", "capacitance"]
 Coupling = Literal["passive", "differential", "active"]
@@ -86,6 +88,13 @@ class Design:
     ------
     ValueError
         For an unknown choice, a component that is not positive and finite, or choices that exclude each other.
+    TypeError
+        For a component that is no number.
+
+    Notes
+    -----
+    `coupling` is "auto" here, where components are chosen for a model, and "active" by default in
+    `hardware_models.langevin.Circuit`, a machine that is there before its models.
     """
 
     mapping: Mapping | Literal["auto"] = "auto"
@@ -108,15 +117,11 @@ class Design:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
         for name in _POSITIVE:
-            value = Figure.of(getattr(self, name)).value
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
+            check_stated(name, getattr(self, name))
         if not (math.isfinite(self.temperature_k) and self.temperature_k >= 0):
             raise ValueError(f"temperature_k is {self.temperature_k}; it must be at least 0 K and finite")
-        if self.component_bits is not None and not 2 <= self.component_bits <= 32:
-            raise ValueError(
-                f"component_bits is {self.component_bits}; it must lie between 2 and 32, or be None for exact"
-            )
+        if self.component_bits is not None:
+            check_whole("component_bits", self.component_bits, 2, 32, ", or None for exact")
         coils = [name for name in ("inductance_h", "quality") if Figure.of(getattr(self, name)).value is not None]
         if len(coils) != (self.cell == "rlc"):
             raise ValueError(
@@ -219,8 +224,9 @@ class Design:
         if isinstance(model, DiffusionModel) and not moving:
             reasons.append(
                 "a DiffusionModel says how x moves, and only RC cells with active couplings of a conductance mapping "
-                "move so: take mapping='conductance', cell='rc', coupling='active'; its `stationary` model has the "
-                "same law and fits the other circuits"
+                "move so: take mapping='conductance', cell='rc', coupling='active'; its `stationary` model "
+                "fits the other circuits, and answers for the law alone: "
+                "pbits.problems.GaussianSampling(model.stationary)"
             )
         if self.mean == "drive" and model.b.any():
             if self.cell == "rlc":
@@ -278,7 +284,7 @@ def compile_model(model: GaussianModel | DiffusionModel, *, beta: float = 1.0, *
     beta : float
         That the noise is set for.
     **design
-        Parameters of `Design`.
+        Parameters of `Design`; `coupling` is "auto" by default, and not "active" as in `Circuit`.
 
     Returns
     -------
@@ -400,13 +406,15 @@ class Plan:
         if parts is self.parts:
             return self.model
         K = self.matrix(parts)
-        driven = parts.drive_a / (self.scale * self.volts) if self.design.mapped == "conductance" else np.zeros(parts.n)
+        # Coils to ground take every constant current.
+        felt = self.design.mapped == "conductance" and parts.inductance_h is None
+        driven = parts.drive_a / (self.scale * self.volts) if felt else np.zeros(parts.n)
         if reason := unstable(K):
             raise ValueError(reason)
         mutual = is_symmetric(float(np.abs(K - K.T).max()), float(np.abs(K).max()))
         if isinstance(self.model, DiffusionModel) or not mutual:
             D = self.model.D if isinstance(self.model, DiffusionModel) else None
-            return DiffusionModel(K, driven, D, self.model.offset)
+            return DiffusionModel(K, K @ self.shift + driven, D, self.model.offset)
         if self.lift is None and len(self.wires) == parts.n:
             return GaussianModel(K, K @ self.shift + driven, self.model.offset)
         readout = self.readout
@@ -470,9 +478,18 @@ class Plan:
                 f"a Cholesky factor of A ({n**3 / 6:,.0f} products), after which A⁻¹ is {n**3 / 3:,.0f} away, and "
                 f"{n * (n + 1) // 2:,} products a read-out: the circuit is a source of independent noise and no more"
             )
-        if self.design.mean == "digital":
+        if self.shift.any():
             work.append(f"the mean A⁻¹b (a solve with A, {n**3 / 6:,.0f} products), added to every read-out")
         return "; ".join(work) or "nothing"
+
+    def host_products(self, frames: int) -> int:
+        """Products of numbers that are left to a computer: for the program, and for each of `frames` read-outs."""
+        n = self.model.n
+        of = {"none": (0, 0), "scaling": (n**3 / 3, n), "congruence": (n**3 / 6, n * (n + 1) / 2)}
+        once, each = of[self.transform]
+        if self.shift.any():
+            once += n**3 / 6 + n**2
+        return round(once + each * frames)
 
     @property
     def pairs(self) -> int:
@@ -524,6 +541,19 @@ class Plan:
     def report(self) -> Report:
         """What was chosen and why, and how good it is."""
         return _reported(self)
+
+
+def check_stated(name: str, given: Figure | float | None) -> None:
+    """Refuse what is neither absent nor a positive, finite number."""
+    value = Figure.of(given).value
+    if value is None:
+        return
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(
+            f"{name} is {value!r}; give a number in SI units, 1e3 for 1 kΩ or 1e-6 for 1 µs, or None if not stated"
+        )
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
 
 
 def unstable(K: NDArray[np.float64]) -> str | None:
@@ -733,7 +763,7 @@ def _inductance(design: Design, ohm: float, farad: float) -> float:
 
 def _reported(plan: Plan) -> Report:
     design, model = plan.design, plan.model
-    mean, covariance = _moments(model)
+    mean, covariance = moments_of(model)
     error = off = first_order = moved = 0.0
     if design.rounding is not None:
         rounded, _ = design.rounding.build(plan.parts, Streams(seed=0))
@@ -765,9 +795,10 @@ def _reported(plan: Plan) -> Report:
     )
 
 
-def _moments(model: GaussianModel | DiffusionModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and covariance at β = 1."""
-    return model.mean, np.linalg.inv(model.A) if isinstance(model, GaussianModel) else model.covariance
+def moments_of(model: GaussianModel | DiffusionModel, beta: float = 1.0) -> Moments:
+    """Mean and covariance of its law at β."""
+    covariance = np.linalg.inv(model.A) if isinstance(model, GaussianModel) else model.covariance
+    return model.mean, covariance / beta
 
 
 def _rounding_errors(
@@ -777,7 +808,7 @@ def _rounding_errors(
         held = plan.held(rounded)
     except ValueError:
         return math.inf, math.inf, math.inf
-    held_mean, held_covariance = _moments(held)
+    held_mean, held_covariance = moments_of(held)
     size, length = float(np.linalg.norm(covariance)), float(np.linalg.norm(mean)) or 1.0
     if isinstance(plan.model, GaussianModel):
         change = covariance @ (held.A - plan.model.A) @ covariance

@@ -69,7 +69,7 @@ class Netlist:
     observe : sequence of str
         Nodes whose voltages are read, in this order; all of them, in the order of their naming, when empty.
     temperature_k : float
-        Of the resistors; 0 for silent ones.
+        Of the resistors; 0 for silent ones. At 0 K and without `noise` nothing fluctuates, and covariances are 0.
 
     Examples
     --------
@@ -115,9 +115,14 @@ class Netlist:
 
     def __repr__(self) -> str:
         counts = {kind: sum(len(batch[0]) for batch in batches) for kind, batches in self._batches.items()}
-        return (
-            f"Netlist(nodes={len(self._numbers) - 1}, {', '.join(f'{kind}s={n}' for kind, n in counts.items() if n)})"
-        )
+        told = [f"nodes={len(self._numbers) - 1}", *(f"{kind}s={n}" for kind, n in counts.items() if n)]
+        return f"Netlist({', '.join(told)}{'' if self.noisy else '; without noise'})"
+
+    @property
+    def noisy(self) -> bool:
+        """Whether anything fluctuates: noise that is injected, or resistors at a temperature."""
+        warm = self.table("resistor")["noisy"].any() or self.table("inductor")["series_ohm"].any()
+        return any(len(noise.nodes) for noise in self.noises) or bool(self.temperature_k and warm)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -271,7 +276,10 @@ class Netlist:
         zeros = np.zeros_like(amplifiers["out"]), np.zeros_like(gm["out"])
         conducts = [(two[kind]["a"], two[kind]["b"]) for kind in ("resistor", "inductor")]
         conducts += [(amplifiers["out"], zeros[0]), (amplifiers["plus"], amplifiers["minus"]), (gm["out"], zeros[1])]
-        self._reach([*conducts, (two["capacitor"]["a"], two["capacitor"]["b"])], "no component joins it to ground")
+        self._reach(
+            [*conducts, (two["capacitor"]["a"], two["capacitor"]["b"])],
+            f"no component joins it to ground, which is node {GROUND!r}",
+        )
         self._reach(conducts, "only capacitors join it to ground, so nothing fixes its mean: add a resistor to ground")
 
     def _reach(self, edges: list[tuple[NDArray[Any], NDArray[Any]]], why: str) -> None:

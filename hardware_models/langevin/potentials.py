@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hardware_models.langevin.converter import Converter
 from hardware_models.langevin.reading import read_moments
 from hardware_models.timeline import Cycle, Work, course, play
-from pbits.langevin import Integrator, halved, wells
+from pbits.langevin import Integrator, halved_over, wells
 from pbits.models import EnergyModel, GaussianModel, PotentialModel, QuarticModel
 from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
@@ -107,10 +107,10 @@ class Potentials(Substrate):
             value = Figure.of(given).value
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{label} is {value}; it must be positive and finite, or None where there is none")
-        if adc_bits is not None and not 1 <= adc_bits <= 32:
-            raise ValueError(f"adc_bits is {adc_bits}; it must lie between 1 and 32, or be None for exact")
-        if max_cells is not None and max_cells < 1:
-            raise ValueError(f"max_cells is {max_cells}; a circuit has at least one cell")
+        if adc_bits is not None and not (isinstance(adc_bits, int | np.integer) and 1 <= adc_bits <= 32):
+            raise ValueError(f"adc_bits is {adc_bits}; it must be a whole number between 1 and 32, or None for exact")
+        if max_cells is not None and not (isinstance(max_cells, int | np.integer) and max_cells >= 1):
+            raise ValueError(f"max_cells is {max_cells}; it must be a whole number of at least 1, or None for any")
         self.name = name
         self.prices = prices
         self.spec = spec
@@ -133,6 +133,11 @@ class Potentials(Substrate):
     def time_constant(self) -> Figure:
         """RC, seconds."""
         return self._ohm * self._farad
+
+    @property
+    def components(self) -> dict[str, Figure]:
+        """What makes the time constant, by name."""
+        return {"resistance_ohm": self._ohm, "capacitance_f": self._farad}
 
     def limits(
         self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
@@ -276,12 +281,10 @@ class PotentialsProgram(Program):
         """One whose steps are a whole part of the schedule's, and its error at the hottest and the coldest β."""
         scheme = "leimkuhler-matthews" if self._friction is None else "baoab"
         friction = 1.0 if self._friction is None else self._friction
-        betas = {float(schedule.betas().min()), float(schedule.betas().max())}
-        found = [
-            halved(self._potential, beta, scheme=scheme, friction=friction, accuracy=self._accuracy) for beta in betas
-        ]
-        substeps = math.ceil(duration / min(step for step, _ in found))
-        return Integrator(scheme=scheme, step=duration / substeps, friction=friction), max(error for _, error in found)
+        longest, error = halved_over(
+            self._potential, schedule.betas(), scheme=scheme, friction=friction, accuracy=self._accuracy
+        )
+        return Integrator(scheme=scheme, step=duration / math.ceil(duration / longest), friction=friction), error
 
     def _frames(
         self, schedule: Schedule, moves: Integrator, substeps: int, x: NDArray[np.float64], streams: Streams
@@ -338,6 +341,9 @@ class PotentialsProgram(Program):
         }
         if step.value is not None:
             counts["cell_second"] = n * steps * chains * step.value
+        used = self._machine.components | ({"word_s": self._word} if words + presets else {}) | {"adc_s": self._adc}
+        if unstated := [name for name, figure in used.items() if figure.value is None]:
+            notes = notes | {"times_not_stated": unstated}
         return Execution(
             counts=counts,
             seconds={"active": timeline.device_time},

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware_models.langevin.compiler import Plan
+from hardware_models.langevin.compiler import Plan, check_stated, moments_of
 from hardware_models.langevin.converter import Converter
 from hardware_models.langevin.effects import Balance, ComponentDrift, SaturatedTransition, Saturation
 from hardware_models.langevin.netlist import Netlist
@@ -37,6 +37,8 @@ from pbits.substrate import BulkObserver, Execution, Law, Moments, Observer, Pro
 _BATCH = 1 << 16
 # Relative; what two ways of computing one law may differ by.
 _SAME = 1e-9
+# Share of voltages beyond the swing that is told as harm.
+_BEYOND = 1e-3
 # Relative; what components of one nominal value differ by.
 _EQUAL = 1e-12
 
@@ -58,9 +60,7 @@ class Times:
 
     def __post_init__(self) -> None:
         for name, seconds in vars(self).items():
-            value = Figure.of(seconds).value
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} is {value}; it must be positive and finite, or None if not stated")
+            check_stated(name, seconds)
 
     def frame(self, n: int) -> list[Work]:
         """The way of a frame of n numbers."""
@@ -242,8 +242,7 @@ class CircuitProgram(Program):
         plan, held = self.plan, self._model
         mean, covariance = self._moments(beta)
         moments = self._posed(mean, covariance)
-        own = held.mean, (np.linalg.inv(held.A) if isinstance(held, GaussianModel) else held.covariance) / beta
-        same = _agree(moments, own)
+        same = _agree(moments, moments_of(held, beta))
         converter, read, note = self._converter(lambda: (mean, covariance)), None, ""
         if converter is not None:
             read = self._posed(*read_moments(mean, covariance, converter.full_scale, converter.bits))
@@ -257,6 +256,18 @@ class CircuitProgram(Program):
             return Law(kind="unknown", model=held, beta=beta, read=read, note="; ".join(filter(None, [unknown, note])))
         kind = "boltzmann" if same else "stationary"
         return Law(kind=kind, model=held, beta=beta, moments=None if same else moments, read=read, note=note)
+
+    def covariance_error(self, beta: float) -> float | None:
+        """How far the covariance of what is read is off what was posed, relative (Frobenius), by all but chance.
+
+        None where the law is not known.
+        """
+        law, model = self.law(beta), self.plan.model
+        if law.kind == "unknown":
+            return None
+        posed = moments_of(model, beta)[1]
+        _, found = law.read or law.moments or moments_of(self._model, beta)
+        return float(np.linalg.norm(found - posed) / np.linalg.norm(posed))
 
     def check(self, schedule: Schedule) -> None:
         """Refuse steps that are no whole number of periods of the noise clock."""
@@ -370,7 +381,8 @@ class CircuitProgram(Program):
                 yield begin, end, self._circuit(float(betas[begin]))
             return
         held = max(1, round(self._drift.every_s / (duration * self.plan.time_s)))
-        pieces = self._drift.pieces(self.parts, streams)
+        # What is held is held for whole steps, and by as much the drift goes on.
+        pieces = replace(self._drift, every_s=held * duration * self.plan.time_s).pieces(self.parts, streams)
         for first, parts in zip(range(0, last, held), pieces):
             after = min(first + held, last)
             ends = [*warmer[(warmer > first) & (warmer < after)].tolist(), after]
@@ -463,6 +475,16 @@ class CircuitProgram(Program):
                 counts["amplifier_second"] = amplifiers * sampled_s
             if isinstance(self.parts.spectrum, Held | Interpolated):
                 counts["noise_update"] = cells * sampled_s / self.parts.spectrum.step_s
+        if products := plan.host_products(frames * chains):
+            counts["host_product"] = products
+        beyond = seen.beyond / (seen.numbers / n * cells)
+        used = {
+            "resistance_ohm": Figure.of(plan.design.resistance_ohm),
+            "capacitance_f": Figure.of(plan.design.capacitance_f),
+            "word_s": Figure.of(self._times.word_s),
+            "adc_s": Figure.of(self._times.adc_s),
+        }
+        unstated = [name for name, figure in used.items() if figure.value is None]
         return Execution(
             counts=counts,
             seconds={"active": timeline.device_time},
@@ -487,9 +509,13 @@ class CircuitProgram(Program):
                 else {
                     "swing_v": plan.design.swing_v,
                     "headroom_sd": plan.headroom(plan.design.swing_v),
-                    "beyond_fraction": seen.beyond / (seen.numbers / n * cells),
+                    "beyond_fraction": beyond,
                 },
-            },
+                "harms": [f"{beyond:.2g} of the voltages lie beyond the swing, where cells would clip"]
+                if beyond > _BEYOND
+                else [],
+            }
+            | ({"times_not_stated": unstated} if unstated else {}),
         )
 
     def _electrical_notes(self) -> dict[str, Any]:
@@ -518,8 +544,13 @@ class CircuitProgram(Program):
             "volts_per_unit_of_x": volts,
             "noise_current_a2_per_hz_two_sided": noise,
             "effects": self._effects,
-            "advice": None if self._accuracy is None else vars(plan.advice(self._accuracy)),
-        }
+        } | self._accuracy_notes()
+
+    def _accuracy_notes(self) -> dict[str, Any]:
+        if self._accuracy is None:
+            return {}
+        error = self.covariance_error(self.plan.beta)
+        return {"covariance_error": error, "advice": vars(self.plan.advice(self._accuracy))}
 
 
 class _Seen:

@@ -24,6 +24,9 @@ Analysis = Literal["noise", "transient"]
 MOST_POINTS = 5000
 """Points of a played path, at most: ngspice looks each up from the start of the list, so time grows as its square."""
 
+MOST_VALUES = 100_000
+"""Steps of a random path, at most, where none are asked for: ngspice's random numbers drift over longer ones."""
+
 # Of the resistors that make injected noise in `.noise`, where the circuit's own are silent.
 _ROOM_K = 300.0
 # What stands for an infinite gain.
@@ -31,6 +34,9 @@ _IDEAL_GAIN = 1e9
 _KELVIN = 273.15
 # How far the frequencies of `.noise` reach beyond the slowest and the fastest rate.
 _BEYOND = 1e3
+# Slowest relaxations that a random path spans by default, and those from discharged capacitors to the stationary law.
+_SPANNED = 100
+_SETTLING = 5
 
 
 def spice(
@@ -38,7 +44,7 @@ def spice(
     *,
     analysis: Analysis = "transient",
     step_s: float | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     currents: ArrayLike | None = None,
     seed: int = 1,
     points_per_decade: int = 100,
@@ -50,15 +56,17 @@ def spice(
     ----------
     circuit : Netlist or Parts, or a program with a netlist
     analysis : {"transient", "noise"}
-        "transient": a path from discharged capacitors, written to voltages.txt. White noise of two-sided density σ² is
-        ngspice's trnoise, whose values √(σ²/NT) it joins by lines; compare with `Interpolated(step_s=NT)`, not with
-        white noise. Resistors, which are silent there, get sources of √(2kT/(R NT)).
+        "transient": a path from discharged capacitors, written to voltages.txt: a column of seconds, and one of volts
+        for each observed node. White noise of two-sided density σ² is ngspice's trnoise, whose values √(σ²/NT) it joins
+        by lines; compare with `Interpolated(step_s=NT)`, not with white noise. Resistors, which are silent there, get
+        sources of √(2kT/(R NT)). The head of the deck says how many slowest relaxation times the path spans, and how
+        many lines of it come before the stationary law.
         "noise": variances of all observed voltages and of their differences by integrals over frequencies, from which
         Σ_ij = (S_ii + S_jj − Var(v_i − v_j))/2. Injected noise comes from resistors of known temperature.
     step_s : float, optional
         NT, and the time between two lines of the output; a twentieth of the fastest time constant when absent.
-    steps : int
-        Length of the path.
+    steps : int, optional
+        Length of the path. When absent, a hundred slowest relaxation times, but no more than `MOST_VALUES` steps.
     currents : (steps + 1, sources) array, optional
         Noise currents at the ends of the steps, one column for each node that noise goes into, in their order; played
         as straight lines in place of the injected noise. Resistors stay silent.
@@ -74,8 +82,8 @@ def spice(
     TypeError
         For something else than a circuit.
     ValueError
-        For node names that SPICE cannot tell apart, noise that ngspice cannot make in the analysis, or a played path
-        of other shape or more than `MOST_POINTS` points.
+        For node names that SPICE cannot tell apart, noise that ngspice cannot make in the analysis, "noise" of a
+        circuit without any, or a played path of other shape or more than `MOST_POINTS` points.
 
     Examples
     --------
@@ -92,14 +100,25 @@ def spice(
     step = 0.05 / np.abs(net.linear().rates).max() if step_s is None else float(step_s)
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step_s is {step}; it must be positive and finite")
-    if steps < 1:
+    if steps is not None and steps < 1:
         raise ValueError(f"steps is {steps}; a path has at least one")
+    if analysis == "noise" and not net.noisy:
+        raise ValueError(
+            "nothing in the circuit fluctuates, so every covariance is 0; inject noise (Netlist.noise), or give it a "
+            "temperature_k"
+        )
     deck = _Deck(net)
     lines = [*deck.head(), *deck.components(johnson=analysis == "noise")]
     if analysis == "noise":
         lines += [*deck.resistors(), *deck.sweep(points_per_decade)]
     elif currents is None:
-        lines += [*deck.thermal(step), *deck.random(step), *deck.run(step, steps, reltol, seed)]
+        length = deck.length(step) if steps is None else steps
+        lines += [
+            *deck.span(step, length),
+            *deck.thermal(step),
+            *deck.random(step),
+            *deck.run(step, length, reltol, seed),
+        ]
     else:
         path = _path(currents, net)
         lines += [*deck.lines(path, step), *deck.run(step, len(path) - 1, reltol)]
@@ -188,7 +207,7 @@ def played(
     with tempfile.TemporaryDirectory() as folder:
         run_ngspice(deck, folder=folder, timeout_s=timeout_s)
         table = np.loadtxt(Path(folder) / "voltages.txt", ndmin=2)
-    return table[:, 1::2]
+    return table[:, 1:]
 
 
 class _Deck:
@@ -205,6 +224,29 @@ class _Deck:
         self.observed = [name.lower() for name in net.observed]
         # The checks of a netlist are those of its equation.
         self.rates = net.linear().rates
+
+    @property
+    def slowest_s(self) -> float:
+        """The slowest relaxation time; infinite where there is none."""
+        slowest = float(self.rates.real.min())
+        return 1 / slowest if slowest > 0 else math.inf
+
+    def length(self, step: float) -> int:
+        """Steps of a random path that has time for the slowest mode, where that takes no more than `MOST_VALUES`."""
+        return math.ceil(min(MOST_VALUES, _SPANNED * self.slowest_s / step))
+
+    def span(self, step: float, steps: int) -> Iterator[str]:
+        """What a random path is long enough for."""
+        slowest = self.slowest_s
+        if math.isinf(slowest):
+            yield "* the circuit does not relax: it has no stationary law to compare with"
+            return
+        spanned, settling = steps * step / slowest, math.ceil(_SETTLING * slowest / step)
+        yield f"* spans {spanned:.3g} of the slowest relaxation times, {slowest:.3g} s, from discharged capacitors:"
+        if spanned <= _SETTLING:
+            yield f"* too few for the stationary law, as the first {_SETTLING} are to be discarded; take more steps"
+        else:
+            yield f"* for the stationary law discard the first {_SETTLING}, {settling} lines of voltages.txt"
 
     def head(self) -> list[str]:
         kelvin = self.net.temperature_k or _ROOM_K
@@ -332,7 +374,7 @@ class _Deck:
         yield ".control"
         if seed is not None:
             yield f"setseed {seed}"
-        yield f"tran {step:.12g} {steps * step:.12g} 0 {step:.12g} uic\nlinearize\nset wr_singlescale=no numdgt=10"
+        yield f"tran {step:.12g} {steps * step:.12g} 0 {step:.12g} uic\nlinearize\nset wr_singlescale numdgt=10"
         yield f"wrdata voltages.txt {' '.join(f'v({name})' for name in self.observed)}"
         yield "quit 0\n.endc\n.end\n"
 

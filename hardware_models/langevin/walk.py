@@ -126,8 +126,8 @@ class LatticeWalk(Substrate):
         for label, value in (("headroom", headroom), ("clock_hz", Figure.of(clock_hz).value)):
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{label} is {value}; it must be positive and finite")
-        if max_sites is not None and max_sites < 1:
-            raise ValueError(f"max_sites is {max_sites}; a machine has at least one site")
+        if max_sites is not None and not (isinstance(max_sites, int | np.integer) and max_sites >= 1):
+            raise ValueError(f"max_sites is {max_sites}; it must be a whole number of at least 1, or None for any")
         # Refuses numbers of bits, a lattice or a step that no walk has.
         self._digits = Walk(
             lattice=1.0 if lattice is None else lattice,
@@ -406,6 +406,9 @@ class LatticeWalkProgram(Program):
             "register_bits": self.walk.register_bits,
             **dict(zip(("clipped_share", "blocked_share", "moved_share"), (tally[:3] / tally[3]).tolist())),
         }
+        used = {"clock_hz": self._pace} | ({"word_s": self._word} if weights + presets else {}) | {"read_s": self._read}
+        if unstated := [name for name, figure in used.items() if figure.value is None]:
+            notes["times_not_stated"] = unstated
         if isinstance(held, PotentialModel):
             counts["host_gradient"] = float(chains * steps * self.updates)
             notes["drift"] = "a function, computed by the host in every update; its time and energy are not counted"

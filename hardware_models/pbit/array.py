@@ -160,6 +160,10 @@ class Array(Substrate):
         reasons = super().limits(model, schedule, cells)
         if not reasons and schedule is not None and isinstance(model, GaussianModel) and schedule.betas().min() == 0:
             reasons.append("β = 0 has no law over the reals; take every β above 0")
+        if schedule is not None and isinstance(model, GaussianModel):
+            for name in ("step_s", "step_tau"):
+                if getattr(schedule, name) is not None:
+                    reasons.append(f"its draws of reals have no time between them; leave {name} out")
         return reasons
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:

@@ -21,7 +21,7 @@ from hardware_models.processor.tiers import (
     execution,
 )
 from pbits.kernels.philox import normals
-from pbits.langevin import Integrator, OrnsteinUhlenbeck, halved, wells
+from pbits.langevin import Integrator, OrnsteinUhlenbeck, halved_over, wells
 from pbits.models import DiffusionModel, EnergyModel, PotentialModel, QuarticModel
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
@@ -159,7 +159,7 @@ class PotentialProgram(Program):
         shape = schedule.chains, self._model.n
         beta = float(schedule.beta)
         duration = schedule.step_tau or 1 / float(wells(self._model, beta).curvature.min())
-        longest, error = halved(self._model, schedule.max_beta, accuracy=INTEGRATOR_ERROR)
+        longest, error = halved_over(self._model, schedule.betas(), accuracy=INTEGRATOR_ERROR)
         substeps = math.ceil(duration / longest)
         moves = Integrator(scheme="leimkuhler-matthews", step=duration / substeps)
         x = np.zeros(shape) if initial is None else np.broadcast_to(initial, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -12,16 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
+from pbits.harm import HarmWarning
 from pbits.ledger import price
+from pbits.models import DiffusionModel, GaussianModel
 from pbits.models.base import read_only
 from pbits.parameters import Figure
 from pbits.problems.base import Solution
 from pbits.problems.estimates import LEAST_BATCHES, Estimate
+from pbits.reference import exact
 from pbits.result import Run
 from pbits.runner import Progress, run, suggested_schedule
 from pbits.schedule import Schedule
 from pbits.streams import fresh_seed
-from pbits.substrate import Substrate
+from pbits.substrate import Law, Moments, Substrate, load
 
 LEAST_EFFECTIVE = 100
 """Effective samples of the worst entry below which no error bar is believed."""
@@ -41,21 +45,38 @@ class Estimation:
     solution : Solution
         From the draws of all runs.
     reached : bool
-        Whether the wanted accuracy was; if not, `max_draws` ended it.
+        Whether the wanted accuracy was: by the draws, and by the machine where its own error is known. If not,
+        `max_draws` ended it, or no number of draws is enough on this machine.
     half_width : float, optional
         Of the interval around the answer, relative to it; None where even the last draws told no error.
+    machine_error : float, optional
+        What draws without end would leave, in the same measure: by what the machine holds, its clock and its read-out.
+        None where the law of what is read is not known, or the answer takes more than its moments.
     runs : tuple of Run
-        The chains of each go on where those of the one before ended.
+        The chains of each go on where those of the one before ended. The first is judged: it has `errors`, where they
+        are within reach, and ``record["law"]``.
     """
 
     solution: Solution
     reached: bool
     half_width: float | None
+    machine_error: float | None
     runs: tuple[Run, ...]
 
     def __repr__(self) -> str:
-        half = "unknown" if self.half_width is None else f"{self.half_width:.3g}"
-        return f"Estimation(reached={self.reached}, half_width={half}, draws={self.draws}, runs={len(self.runs)})"
+        half, machine, score = (
+            "unknown" if number is None else f"{number:.3g}"
+            for number in (self.half_width, self.machine_error, self.score)
+        )
+        return (
+            f"Estimation(reached={self.reached}, half_width={half}, machine_error={machine}, score={score}, "
+            f"draws={self.draws}, runs={len(self.runs)})"
+        )
+
+    @property
+    def score(self) -> float | None:
+        """Of the answer, against the exact one, in the unit of the problem; None where that is not known."""
+        return self.solution.objective
 
     @property
     def draws(self) -> int:
@@ -112,7 +133,7 @@ def estimate(
     machine : str, path or Substrate
     relative_error : float
         Of the answer as a whole: of its norm, of the determinant, or of moments in what a single draw knows; see
-        `problem.relative_error`. It holds what the draws tell, and nothing of what the machine gets wrong by itself.
+        `problem.relative_error`. The draws are judged by it, and what the machine gets wrong by itself is, apart.
     confidence : float
         At least 0.8.
     max_draws : int
@@ -135,8 +156,17 @@ def estimate(
     NotMappable
         When the machine cannot hold the model.
 
+    Warns
+    -----
+    HarmWarning
+        When the machine by itself is farther off than wanted, whatever the draws; told after the first round.
+
     Notes
     -----
+    What the machine gets wrong is computed from the moments of its law, without draws. Of problems that need more than
+    those, `MatrixExponential` and `Determinant`, the warning goes by the mapping, clock and reading errors of the first
+    run (`pbits.errors.Errors`), which are in what a single draw knows.
+
     t times the root of all squared errors bounds the norm of the error with at least the confidence, whatever the
     correlations between the entries: beyond 1.54 of its mean, Σ λ_k χ²₁ has no heavier tail than a single term of that
     mean (G. J. Székely and N. K. Bakirov, 2003, from memory; hence the least confidence). So one number is covered as
@@ -147,11 +177,15 @@ def estimate(
     >>> from pbits.algorithms import estimate
     >>> from pbits.problems import MatrixInverse
     >>> found = estimate(MatrixInverse([[2.0, 1.0], [1.0, 2.0]]), "langevin-rc-illustrative", seed=1)
-    >>> found.reached, found.half_width < 0.05, found.solution.objective < 0.05
+    >>> found.reached, found.half_width < 0.05, found.score < 0.05
     (True, True, True)
     """
     if not isinstance(problem, Estimate):
-        raise TypeError(f"problem is a {type(problem).__name__}; give one that many states answer together (Estimate)")
+        linear = isinstance(problem, GaussianModel | DiffusionModel)
+        wanted = (
+            "pbits.problems.GaussianSampling(model)" if linear else "one that many states answer together (Estimate)"
+        )
+        raise TypeError(f"problem is a {type(problem).__name__}; give {wanted}")
     if not (math.isfinite(relative_error) and relative_error > 0):
         raise ValueError(f"relative_error is {relative_error}; it must be positive and finite")
     if not 0.8 <= confidence < 1:
@@ -161,28 +195,75 @@ def estimate(
         raise ValueError("an anneal has no stationary law to estimate from; give a Schedule(...) of one β")
     if first.n_samples * first.chains > max_draws:
         raise ValueError(f"the first round is of {first.n_samples * first.chains} draws and max_draws is {max_draws}")
+    substrate = machine if isinstance(machine, Substrate) else load(machine)
     quantile = float(stdtrit(LEAST_BATCHES - 1, (1 + confidence) / 2))
     seeds = iter(np.random.SeedSequence(fresh_seed() if seed is None else seed).generate_state(_ROUNDS).tolist())
     runs: list[Run] = []
-    current = first
+    current, machine_error = first, None
     while True:
         runs.append(
             run(
-                problem, machine, current, seed=next(seeds), chip_seed=chip_seed, initial=initial, judge=False,
+                problem, substrate, current, seed=next(seeds), chip_seed=chip_seed, initial=initial, judge=not runs,
                 progress=progress,
             )
         )  # fmt: skip
+        if len(runs) == 1:
+            machine_error = _machine_error(problem, substrate, first, chip_seed)
+            _warn_of_machine(runs[0], machine_error, relative_error)
         solution = _answer(problem, runs)
         told = problem.relative_error(solution)
         half = None if told is None else quantile * told
         enough = (solution.effective_samples or 0) >= LEAST_EFFECTIVE
-        reached = half is not None and half <= relative_error and enough
+        drawn = half is not None and half <= relative_error and enough
         each = sum(one.schedule.n_samples for one in runs)
         following = _following(each, max_draws // first.chains, half, relative_error)
-        if reached or not following:
-            return Estimation(solution=solution, reached=reached, half_width=half, runs=tuple(runs))
+        if drawn or not following:
+            return Estimation(
+                solution=solution,
+                reached=drawn and (machine_error or 0.0) <= relative_error,
+                half_width=half,
+                machine_error=machine_error,
+                runs=tuple(runs),
+            )
         initial = runs[-1].states[:, -1]
         current = replace(first, n_samples=following, n_warmup=0)
+
+
+def _machine_error(problem: Estimate, machine: Substrate, schedule: Schedule, chip_seed: int) -> float | None:
+    """How far the answer of the machine's own law is off, in the measure of `problem.relative_error`."""
+    beta = float(schedule.beta)
+    moments = _read_moments(machine.compile(problem.to_model(), schedule, chip_seed=chip_seed).law(beta))
+    answer = None if moments is None else problem.of_moments(*moments, beta)
+    off = math.nan if answer is None else problem.distance(answer)
+    return None if math.isnan(off) else off
+
+
+def _read_moments(law: Law) -> Moments | None:
+    """Mean and covariance of what is read, on the sites as posed."""
+    if law.kind == "unknown" or law.readout is not None:
+        return None
+    if (told := law.read or law.moments) is not None:
+        return told
+    if not isinstance(law.model, GaussianModel | DiffusionModel):
+        return None
+    found = exact(law.model, law.beta, law.clamp)
+    return found.mean, found.covariance
+
+
+def _warn_of_machine(first: Run, machine_error: float | None, wanted: float) -> None:
+    errors, off, parts = first.errors, machine_error, ""
+    if errors is not None:
+        own = errors.mapping, errors.clock or 0.0, errors.reading
+        off = sum(own) if off is None else off
+        parts = " (mapping {:.2g}, clock {:.2g}, reading {:.2g}; ".format(*own) + f"{errors.measure})"
+    if off is not None and off > wanted:
+        warnings.warn(
+            HarmWarning(
+                f"{first.machine}: a relative error of {wanted:g} is wanted, and by itself the machine is {off:.2g} "
+                f"off, however many draws there are{parts}; take one of closer tolerance, more bits or finer steps"
+            ),
+            stacklevel=3,
+        )
 
 
 def _following(each: int, most: int, half: float | None, wanted: float) -> int:

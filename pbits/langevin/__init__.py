@@ -9,7 +9,7 @@ an error that falls with them, and `Walk` by steps of one length up or down.
 from pbits.langevin import laws
 from pbits.langevin.integrators import Integrator, Trajectory
 from pbits.langevin.linear import Modes, OrnsteinUhlenbeck, Transition
-from pbits.langevin.scales import Wells, halved, wells
+from pbits.langevin.scales import Wells, halved, halved_over, wells
 from pbits.langevin.steady import SteadyState, steady_state
 from pbits.langevin.walk import Walk, WalkPath
 
@@ -24,6 +24,7 @@ __all__ = [
     "WalkPath",
     "Wells",
     "halved",
+    "halved_over",
     "laws",
     "steady_state",
     "wells",

@@ -27,9 +27,9 @@ _PATH = 400
 
 
 def settling(rates: ArrayLike, accuracy: float, *, friction: float | None = None) -> float:
-    """Time after which all that is left of the start is `accuracy`: e^(−rt), r the slowest rate of decay."""
+    """Time after which all that is left of the start is `accuracy`: e^(−rt), r the slowest rate of decay, or 0."""
     decay = _decay(_rates(rates), friction)
-    return math.log(1 / _positive("accuracy", accuracy)) / float(np.real(decay).min())
+    return max(0.0, math.log(1 / _positive("accuracy", accuracy)) / float(np.real(decay).min()))
 
 
 def solving(
@@ -73,25 +73,36 @@ def inverting(rates: ArrayLike, error: float, *, friction: float | None = None, 
     return float(2 * (pairs.sum() + np.trace(pairs)) / _positive("error", error) ** 2)
 
 
-def exponentiating(rates: ArrayLike, error: float, *, lag: float = 1.0) -> float:
+def exponentiating(rates: ArrayLike, error: float, *, lag: float = 1.0, interval: float | None = None) -> float:
     """Time until the root mean square of ‖Ĉ(lag) − e^(−A lag)‖ (Frobenius) is `error`.
 
     x moves with noise of covariance 2A dt, which makes its law N(0, 1), and Ĉ is the mean of x(t + lag)x(t)ᵀ:
-    T = (1/error²) [Σ_ij 2/(λ_i + λ_j) + Σ_i e^(−2λ_i lag)(2 lag + 1/λ_i)].
+    T = (1/error²) [Σ_ij 2/(λ_i + λ_j) + Σ_i e^(−2λ_i lag)(2 lag + 1/λ_i)]. Read every `interval` Δ, 2/(λ_i + λ_j)
+    becomes Δ coth((λ_i + λ_j)Δ/2), and 1/λ_i becomes Δ coth(λ_iΔ).
+
+    Raises
+    ------
+    ValueError
+        Where the lag is no whole number of intervals: then no two reads are a lag apart.
     """
     modes = _rates(rates)
-    both = 2 / np.add.outer(modes, modes)
-    again = np.exp(-2 * modes * lag) * (2 * lag + 1 / modes)
+    _positive("lag", lag)
+    if interval is not None and not math.isclose(lag / _positive("interval", interval), round(lag / interval) or 0.5):
+        raise ValueError(f"reads every {interval:g} are never {lag:g} apart; take an interval of lag/k, k whole")
+    both = 2 * _summed(np.add.outer(modes, modes), interval)
+    again = np.exp(-2 * modes * lag) * (2 * lag + 2 * _summed(2 * modes, interval))
     return float((both.sum() + again.sum()) / _positive("error", error) ** 2)
 
 
-def integrating(rates: ArrayLike, error: float, *, friction: float | None = None) -> float:
+def integrating(
+    rates: ArrayLike, error: float, *, friction: float | None = None, interval: float | None = None
+) -> float:
     """Time until the free energy −ln Z = ½ ln det A + const is known to `error`, by thermodynamic integration.
 
     The machine is led from λ_max·1, whose determinant is known, to A along A_s = (1 − s)λ_max + sA, and the mean of
     ∂E/∂s is taken all along. Where the time is spent in proportion to the scatter, T = (1/error²)(∫₀¹ √v ds)²,
     v(s) = Σ_k (Δ_k/λ_k(s))² ∫ρ_k² dt, Δ = λ − λ_max, which overdamped is 2n(√κ − 1)²/error² where all modes but the
-    stiffest are 1/κ of it.
+    stiffest are 1/κ of it. Read every `interval` Δ, the integral becomes Δ(½ + Σ_{m≥1} ρ_k²(mΔ)), on all of the path.
     """
     modes = _rates(rates)
     stiffest = modes.max()
@@ -101,7 +112,7 @@ def integrating(rates: ArrayLike, error: float, *, friction: float | None = None
         return 0.0
     share = (1 - soft ** np.linspace(0, 1, _PATH)) / (1 - soft)
     held = stiffest + share[:, None] * (modes - stiffest)
-    memory = np.stack([_square_integral(row, friction) for row in held])
+    memory = np.stack([_square_integral(row, friction, interval) for row in held])
     scatter = ((((modes - stiffest) / held) ** 2) * memory).sum(axis=1)
     return float(np.trapezoid(np.sqrt(scatter), share) ** 2 / _positive("error", error) ** 2)
 
@@ -128,7 +139,7 @@ def _parts(modes: NDArray[np.float64], friction: float | None) -> tuple[Complex,
 
 def _summed(rates: Complex, interval: float | None) -> Complex:
     """∫₀^∞ e^(−μt) dt, or Δ(½ + Σ_{m≥1} e^(−mμΔ))."""
-    return 1 / rates if interval is None else interval / 2 / np.tanh(rates * interval / 2)
+    return 1 / rates if interval is None else _positive("interval", interval) / 2 / np.tanh(rates * interval / 2)
 
 
 def _integral(modes: NDArray[np.float64], friction: float | None, interval: float | None) -> NDArray[np.float64]:
@@ -136,9 +147,9 @@ def _integral(modes: NDArray[np.float64], friction: float | None, interval: floa
     return (weights * _summed(rates, interval)).sum(axis=0).real
 
 
-def _square_integral(modes: NDArray[np.float64], friction: float | None) -> NDArray[np.float64]:
+def _square_integral(modes: NDArray[np.float64], friction: float | None, interval: float | None) -> NDArray[np.float64]:
     weights, rates = _parts(modes, friction)
-    products = weights[:, None] * weights[None] / (rates[:, None] + rates[None])
+    products = weights[:, None] * weights[None] * _summed(rates[:, None] + rates[None], interval)
     return products.sum(axis=(0, 1)).real
 
 

@@ -146,6 +146,22 @@ def halved(
     )
 
 
+def halved_over(
+    model: QuarticModel | PotentialModel,
+    betas: NDArray[np.float64],
+    *,
+    scheme: Scheme = "leimkuhler-matthews",
+    friction: float = 1.0,
+    accuracy: float = 0.01,
+) -> tuple[float, float]:
+    """The shorter of the steps for the hottest and the coldest of some β, and the larger error; else as `halved`."""
+    found = [
+        halved(model, beta, scheme=scheme, friction=friction, accuracy=accuracy)
+        for beta in {float(betas.min()), float(betas.max())}
+    ]
+    return min(step for step, _ in found), max(error for _, error in found)
+
+
 def _difference(
     model: QuarticModel | PotentialModel, around: Wells, moves: Integrator, beta: float, steps: int
 ) -> float:

@@ -82,7 +82,7 @@ class Walk:
     Raises
     ------
     ValueError
-        For a spacing or step that is not positive, or numbers of bits out of range.
+        For a spacing or step that is not positive, or numbers of bits that are not whole or out of range.
 
     Notes
     -----
@@ -117,8 +117,8 @@ class Walk:
                 raise ValueError(f"{name} is {value}; it must be positive and finite")
         for name in ("random_bits", "weight_bits", "register_bits"):
             bits = getattr(self, name)
-            if bits is not None and not 2 <= bits <= 32:
-                raise ValueError(f"{name} is {bits}; it must lie between 2 and 32")
+            if bits is not None and not (isinstance(bits, int | np.integer) and 2 <= bits <= 32):
+                raise ValueError(f"{name} is {bits}; it must be a whole number between 2 and 32")
 
     @property
     def ends(self) -> tuple[int, int]:

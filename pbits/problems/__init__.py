@@ -16,6 +16,7 @@ from pbits.problems.reading import read
 from pbits.problems.regression import GaussianPosterior, LogisticPosterior
 from pbits.problems.tsp import TravelingSalesman
 from pbits.problems.tsplib import TsplibInstance, read_tour, read_tsplib
+from pbits.problems.wells import PotentialSampling
 
 __all__ = [
     "EXAMPLES",
@@ -38,6 +39,7 @@ __all__ = [
     "MaxCut",
     "MeanAndCovariance",
     "NaturalGradientStep",
+    "PotentialSampling",
     "Problem",
     "Recall",
     "Sense",

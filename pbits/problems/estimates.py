@@ -112,6 +112,15 @@ class Estimate(Problem):
     def methods(self) -> Mapping[str, Method]:
         """Digital methods by name, the usual one first."""
 
+    def of_moments(self, mean: NDArray[np.float64], covariance: NDArray[np.float64], beta: float) -> Any:
+        """The answer that draws without end give, of a law with these moments; None where it takes more than those."""
+        return None
+
+    def distance(self, answer: Any) -> float:
+        """How far an answer is from the exact one, in the measure of `relative_error`."""
+        exact = np.asarray(self.exact())
+        return float(np.linalg.norm(np.asarray(answer) - exact) / np.linalg.norm(exact))
+
     def decode(self, state: ArrayLike) -> None:
         """None: no single state is an answer."""
 
@@ -182,6 +191,12 @@ class MomentsOfStates(Estimate):
         error = MeanAndCovariance(mean=mean.error, covariance=beta * covariance.error)
         known = [one.effective_samples for one in (mean, covariance) if one.effective_samples is not None]
         return value, error, min(known, default=None)
+
+    def of_moments(self, mean: NDArray[np.float64], covariance: NDArray[np.float64], beta: float) -> MeanAndCovariance:
+        return MeanAndCovariance(mean=mean, covariance=beta * covariance)
+
+    def distance(self, answer: MeanAndCovariance) -> float:
+        return deviation(answer, self.exact())
 
     def relative_error(self, solution: Solution) -> float | None:
         """Errors of the means in standard deviations and of the covariances alike, root mean square.

@@ -151,6 +151,9 @@ class Determinant(Estimate):
         """ln det A."""
         return float(np.linalg.slogdet(self.A)[1])
 
+    def distance(self, answer: float) -> float:
+        return self.score(answer)
+
     def relative_error(self, solution: Solution) -> float | None:
         """The error of the logarithm, which is the relative one of the determinant."""
         return solution.error

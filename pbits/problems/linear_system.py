@@ -80,6 +80,11 @@ class LinearSystem(Estimate):
         found = average(states)
         return found.value, found.error, found.effective_samples
 
+    def of_moments(
+        self, mean: NDArray[np.float64], covariance: NDArray[np.float64], beta: float
+    ) -> NDArray[np.float64]:
+        return mean
+
     def score(self, answer: ArrayLike) -> float:
         """‖Ax − b‖/‖b‖."""
         residual = self.A @ finite_vector(answer, self._n, "the answer") - self.b

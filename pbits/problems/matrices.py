@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve, expm, solve_continuous_lyapunov,
 
 from pbits.models import DiffusionModel, GaussianModel
 from pbits.models.base import check_finite, is_symmetric, read_only, real_array
+from pbits.problems.base import Solution
 from pbits.problems.estimates import (
     Average,
     Estimate,
@@ -19,8 +20,12 @@ from pbits.problems.estimates import (
     Method,
     MomentsOfStates,
     average_products,
-    deviation,
 )
+
+# Of e^x in double precision.
+_LARGEST_EXPONENT = 700.0
+# Sites up to which a report draws the entries of a matrix.
+_PICTURED = 6
 
 
 class GaussianSampling(MomentsOfStates):
@@ -65,7 +70,7 @@ class GaussianSampling(MomentsOfStates):
         return self._posed.covariance if isinstance(self._posed, DiffusionModel) else np.linalg.inv(self._posed.A)
 
     def score(self, answer: MeanAndCovariance) -> float:
-        return deviation(answer, self.exact())
+        return self.distance(answer)
 
     def methods(self) -> Mapping[str, Method]:
         return {"cholesky": self._draw}
@@ -88,8 +93,7 @@ class _MatrixEstimate(Estimate):
     unit = "relative error"
 
     def score(self, answer: ArrayLike) -> float:
-        exact = self.exact()
-        return float(np.linalg.norm(real_array(answer, "the answer") - exact) / np.linalg.norm(exact))
+        return self.distance(real_array(answer, "the answer"))
 
     def estimate(
         self, states: NDArray[np.float64], beta: float, step_tau: float | None
@@ -105,8 +109,41 @@ class _MatrixEstimate(Estimate):
     def _scale(self) -> float:
         return 1.0
 
+    def _shown(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of the entries that tell the matrix."""
+        rows, columns = np.divmod(np.arange(n**2), n)
+        return rows, columns
 
-class MatrixInverse(_MatrixEstimate):
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        exact = self.exact()
+        if len(exact) > _PICTURED:
+            return None
+        shown = self._shown(len(exact))
+        return {
+            "kind": "estimate",
+            "labels": [f"{row}, {column}" for row, column in zip(*shown)],
+            "mean": solution.value[shown].tolist(),
+            "sd": None if solution.error is None else solution.error[shown].tolist(),
+            "exact_mean": exact[shown].tolist(),
+            "exact_sd": None,
+            "caption": "Entries of the matrix by row and column, from 0, each with its standard error",
+        }
+
+
+class _CovarianceEstimate(_MatrixEstimate):
+    """A matrix that is the covariance of a law of mean 0."""
+
+    def of_moments(
+        self, mean: NDArray[np.float64], covariance: NDArray[np.float64], beta: float
+    ) -> NDArray[np.float64]:
+        return beta * (covariance + np.outer(mean, mean))
+
+    def _shown(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows, columns = np.triu_indices(n)
+        return rows, columns
+
+
+class MatrixInverse(_CovarianceEstimate):
     """A⁻¹ of a symmetric, positive definite A: β times the covariance of N(0, A⁻¹/β).
 
     N independent draws know it to a relative error of √((tr²A⁻¹ + tr A⁻²)/(N tr A⁻²)), which is √((n + 1)/N) where
@@ -156,7 +193,7 @@ class MatrixInverse(_MatrixEstimate):
         return np.linalg.inv(self.A), 2.0 * self._posed.n**3, 1
 
 
-class LyapunovEquation(_MatrixEstimate):
+class LyapunovEquation(_CovarianceEstimate):
     """X of AX + XAᵀ = D, as the covariance of dx = −Ax dt + D^½ dW.
 
     Parameters
@@ -247,6 +284,11 @@ class MatrixExponential(_MatrixEstimate):
         if not lowest + self.shift > 0:
             raise ValueError(
                 f"shift is {shift} and the lowest eigenvalue of (A + Aᵀ)/2 is {lowest:.3g}; their sum must be positive"
+            )
+        if self.shift * self.t > _LARGEST_EXPONENT:
+            raise ValueError(
+                f"A must be shifted by {self.shift:.3g}, and e^(shift·t) is beyond what numbers hold; take a t below "
+                f"{_LARGEST_EXPONENT / self.shift:.3g}"
             )
         one = self.shift * np.eye(len(matrix))
         self._posed = DiffusionModel(matrix + one, D=noise + one)

@@ -15,7 +15,10 @@ from scipy.special import expit
 from pbits.models import GaussianModel, PotentialModel
 from pbits.models.base import finite_vector, read_only, real_array
 from pbits.problems.base import Solution
-from pbits.problems.estimates import MeanAndCovariance, Method, MomentsOfStates
+from pbits.problems.estimates import MeanAndCovariance, Method, MomentsOfStates, deviation
+
+# Steps of Newton's method, of which some ten do.
+_NEWTON = 500
 
 
 class _Posterior(MomentsOfStates):
@@ -42,6 +45,11 @@ class _Posterior(MomentsOfStates):
         mean = answer.mean if isinstance(answer, MeanAndCovariance) else finite_vector(answer, self._n, "the mean")
         exact = self._known()
         return math.nan if exact is None else float(np.sqrt((((mean - exact.mean) / exact.sd) ** 2).mean()))
+
+    def distance(self, answer: MeanAndCovariance) -> float:
+        """Of mean and covariance; nan where the exact ones are not known."""
+        exact = self._known()
+        return math.nan if exact is None else deviation(answer, exact)
 
     def _known(self) -> MeanAndCovariance | None:
         try:
@@ -235,10 +243,19 @@ class LogisticPosterior(_Posterior):
         """The weights of highest posterior density, by Newton's method, (n,)."""
         return self._newton()[0]
 
+    def estimate(
+        self, states: NDArray[np.float64], beta: float, step_tau: float | None
+    ) -> tuple[MeanAndCovariance, MeanAndCovariance | None, float | None]:
+        if beta != 1:
+            raise ValueError(
+                f"the run is at β = {beta:g}; a posterior that is not normal does not follow from draws at another β "
+                "than 1: take Schedule(beta=1.0)"
+            )
+        return super().estimate(states, beta, step_tau)
+
     def _newton(self) -> tuple[NDArray[np.float64], int]:
-        w, iterations = np.zeros(self._n), 0
-        while True:
-            iterations += 1
+        w = np.zeros(self._n)
+        for iterations in range(1, _NEWTON + 1):
             slope = self._gradient(w)
             step = np.linalg.solve(self._hessian(w), slope)
             # Halved until the energy falls by a part of what the slope promises; close to the mode by rounding only.
@@ -248,6 +265,10 @@ class LogisticPosterior(_Posterior):
             while self._energy(w - length * step) > self._energy(w) - 0.25 * length * promised and length > 1e-9:
                 length /= 2
             w = w - length * step
+        raise ValueError(
+            f"Newton's method finds no mode within {_NEWTON} steps; scale the columns of X to a standard deviation of "
+            "about 1, and take a smaller prior_sd where the classes can be told apart without error"
+        )
 
     def exact(self) -> MeanAndCovariance:
         """By importance sampling with 40,000 fixed proposals around the mode: to about 1 % of a standard deviation.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pbits
-from hardware_models import pbit
+from hardware_models import langevin, pbit
 from pbits import report
 from pbits.mapping import Complete
 from pbits.parameters import Evidence, Parameter, PriceTable, Uplift
@@ -148,6 +148,13 @@ def test_chains_that_have_not_converged_have_no_joules_per_effective_sample():
     assert both.ratio("a", "b") is None
     assert both.why_no_ratio("a", "b") == "a: the chains have not converged"
     assert both.quality("a").joules is None
+
+
+def test_a_law_that_is_not_known_says_why():
+    walk = langevin.LatticeWalk(headroom=1.5, name="coarse walk")
+    both = pbits.compare(pbits.GaussianModel([[2.0, 0.5], [0.5, 1.0]]), [langevin.Circuit(), walk], SAMPLING, seed=1)
+    assert "coarse walk cannot be judged (its law is not known: chances are clipped in about 1" in both.verdict()
+    assert "enumeration" not in both.verdict()
 
 
 def test_a_refusal_is_a_row_with_all_reasons():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
+
 from hardware_models.langevin.effects.balance import Change
 from hardware_models.langevin.parts import Parts
 from pbits.streams import Streams
@@ -44,6 +46,12 @@ class CircuitEffect(Protocol):
 def check_spread(name: str, value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} is {value}; a relative spread must be finite and at least 0")
+
+
+def check_whole(name: str, value: Any, least: int, most: int, otherwise: str = "") -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and least <= value <= most):
+        raise ValueError(f"{name} is {value!r}; it must be a whole number between {least} and {most}{otherwise}")
 
 
 def check_positive(name: str, value: float, what: str) -> None:

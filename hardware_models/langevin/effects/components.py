@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_models.langevin.effects.balance import Balance, Change
-from hardware_models.langevin.effects.base import NO_UNITS, SECONDS, Built, Units, check_positive, check_spread
+from hardware_models.langevin.effects.base import (
+    NO_UNITS,
+    SECONDS,
+    Built,
+    Units,
+    check_positive,
+    check_spread,
+    check_whole,
+)
 from hardware_models.langevin.parts import Parts
 from pbits.streams import Stream, Streams
 
@@ -138,7 +146,7 @@ class Rounding:
     Raises
     ------
     ValueError
-        For bits outside 2 to 32, or a device that the ensemble has not.
+        For bits that are no whole number from 2 to 32, or a device that the ensemble has not.
     """
 
     bits: int
@@ -151,8 +159,7 @@ class Rounding:
     needs: ClassVar[Units] = NO_UNITS
 
     def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 32:
-            raise ValueError(f"bits is {self.bits}; it must lie between 2 and 32")
+        check_whole("bits", self.bits, 2, 32)
         if not 0 <= self.device < self.devices:
             raise ValueError(f"device {self.device} of {self.devices}; devices count from 0, and there is at least one")
 

@@ -60,6 +60,40 @@ def test_an_inverse_is_as_accurate_as_was_asked():
     assert error == pytest.approx(accuracy, rel=0.1)
 
 
+def test_an_exponential_is_as_accurate_as_was_asked():
+    """Of the frames that are budgeted, and no others."""
+    accuracy = 0.2
+    asked = demand("exponential", RATES, accuracy)
+    lopsided = pbits.DiffusionModel(A, D=A)
+    states = runs_of(asked, lopsided, 1.0, 400).states
+    assert states.shape[1] == asked.frames
+    found = np.einsum("cti,ctj->cij", states[:, 1:], states[:, :-1]) / (states.shape[1] - 1)
+    truth = (TURN * np.exp(-RATES)) @ TURN.T
+    error = math.sqrt(((found - truth) ** 2).sum(axis=(1, 2)).mean()) / np.linalg.norm(truth)
+    assert error == pytest.approx(accuracy, rel=0.1)
+
+
+def test_a_determinant_is_as_accurate_as_was_asked():
+    """Stops along the path, each read every time constant for its share of the time that is budgeted."""
+    accuracy = 0.3
+    asked = demand("determinant", RATES, accuracy)
+    shares = np.linspace(0, 1, 13)
+    stops = [np.eye(4) + share * (A - np.eye(4)) for share in shares]
+    scatter = [np.sqrt((((RATES - 1) / rates) ** 2 / (2 * rates)).sum()) for rates in map(np.linalg.eigvalsh, stops)]
+    weights = np.array([0.5, *[1.0] * 11, 0.5]) / 12
+    spent = asked.average * weights * scatter / (weights @ scatter)
+    means = []
+    for number, (stop, time) in enumerate(zip(stops, spent)):
+        schedule = pbits.Schedule(n_samples=max(4, round(time)), n_warmup=40, chains=400, step_tau=1.0)
+        x = pbits.run(pbits.GaussianModel(stop), Circuit(), schedule, seed=number, judge=False).states
+        means.append(0.5 * np.einsum("cti,ij,ctj->ct", x, A - np.eye(4), x).mean(axis=1))
+    free_energy = np.trapezoid(np.array(means), shares, axis=0)
+    error = math.sqrt((4 * (free_energy - free_energy.mean()) ** 2).mean())
+    assert 2 * free_energy.mean() == pytest.approx(np.log(RATES).sum(), rel=0.05)
+    # The law of the time is one of a continuous path and long stops: these are 13, of some tens of reads.
+    assert error == pytest.approx(accuracy, rel=0.15)
+
+
 def test_a_run_takes_the_time_that_was_told():
     circuit = Circuit(resistance_ohm=1e3, capacitance_f=1e-9, word_s=1e-8, adc_s=1e-7)
     every = 2.0
@@ -139,5 +173,20 @@ def test_demands():
 def test_demands_that_cannot_be(given, message):
     with pytest.raises(ValueError, match=message):
         demand(*given)
+
+
+def test_intervals_and_costs_that_cannot_be():
     with pytest.raises(ValueError, match="an analog filter averages voltages"):
         demand("inverse", RATES, 0.1, interval=math.inf)
+    with pytest.raises(ValueError, match="interval is -3; it must be a positive"):
+        demand("inverse", RATES, 0.1, interval=-3)
+    with pytest.raises(ValueError, match="noise_to_signal is 0"):
+        demand("solve", RATES, 0.1, noise_to_signal=0)
+    with pytest.raises(ValueError, match="are never 1 apart"):
+        demand("exponential", RATES, 0.1, interval=5.0)
+    asked = demand("inverse", RATES, 2.0)
+    assert asked.settle == 0.0
+    with pytest.raises(ValueError, match="tau_s is -1e-06; it must be finite and at least 0"):
+        budget(asked, tau_s=-1e-6, word_s=0.0, adc_s=0.0, prices=PRICES)
+    with pytest.raises(ValueError, match="amplifiers is -5"):
+        budget(asked, tau_s=1e-6, word_s=0.0, adc_s=0.0, prices=PRICES, amplifiers=-5)

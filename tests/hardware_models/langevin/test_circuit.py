@@ -14,8 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbits
+from hardware_models import CATALOGUE
 from hardware_models.langevin import Circuit, from_spec
-from hardware_models.langevin.effects import GainBandwidth, JohnsonNoise, NoiseBandwidth, NoiseMismatch, Tolerance
+from hardware_models.langevin.effects import (
+    ComponentDrift,
+    GainBandwidth,
+    JohnsonNoise,
+    NoiseBandwidth,
+    NoiseMismatch,
+    Saturation,
+    Tolerance,
+)
 from hardware_models.langevin.noise import Held
 from hardware_models.langevin.reading import read_moments
 from pbits import testing
@@ -683,11 +692,100 @@ def test_an_accuracy_that_converters_cannot_give_is_refused_with_the_bits_it_nee
         Circuit(accuracy=1.5)
 
 
+@pytest.mark.parametrize(
+    ("options", "causes"),
+    [
+        ({"component_tolerance_d2d": 0.01}, "Tolerance"),
+        ({"component_tolerance_d2d": 0.01, "component_bits": 14, "adc_bits": 12},
+         "Rounding and Tolerance and converters of 12 bits"),
+        ({"effects": [NoiseMismatch(sigma=0.05)]}, "NoiseMismatch"),
+        ({"spectrum": Held(step_s=1e-6), "coupling": "passive"}, "Held noise"),
+    ],
+)  # fmt: skip
+def test_an_accuracy_that_a_chip_cannot_give_is_refused(options, causes):
+    # Nearly singular, so that small errors of components move the law a lot.
+    model = pbits.GaussianModel(1.1 * np.eye(6) - 0.2 * (1 - np.eye(6)), np.ones(6))
+    schedule = pbits.Schedule(beta=2.0)
+    program = Circuit(**options, **RC).compile(model, schedule, chip_seed=3)
+    law = program.law(2.0)
+    held = program.realised(2.0)
+    _, found = law.read or law.moments or (held.mean, np.linalg.inv(held.A) / 2)
+    posed = np.linalg.inv(model.A) / 2
+    off = np.linalg.norm(found - posed) / np.linalg.norm(posed)
+    assert off > 0.02
+    with pytest.raises(pbits.NotMappable, match=rf"on chip 3 .* off by {off:.2g}, relative, by {causes} together"):
+        Circuit(accuracy=0.98 * off, **options, **RC).compile(model, schedule, chip_seed=3)
+    run = pbits.run(model, Circuit(accuracy=1.02 * off, **options, **RC), schedule, seed=1, chip_seed=3)
+    assert run.record["notes"]["covariance_error"] == pytest.approx(off)
+
+
+@pytest.mark.parametrize(
+    "effect", [ComponentDrift(ramp_per_s=1.0, every_s=1e-5), Saturation(volts=0.5)], ids=["drift", "saturation"]
+)
+def test_an_accuracy_that_cannot_be_checked_is_said(effect):
+    circuit = Circuit(accuracy=0.05, effects=[effect], noise_voltage_rms_v=0.1, **RC)
+    record = pbits.run(MODEL, circuit, pbits.Schedule(n_samples=2), seed=1).record
+    assert record["notes"]["covariance_error"] is None
+    assert "accuracy: the law is not known" in " ".join(record["machine"]["unchecked"])
+
+
+def test_without_an_accuracy_there_is_no_advice():
+    assert "advice" not in pbits.run(MODEL, Circuit(), pbits.Schedule(n_samples=1), seed=1).record["notes"]
+
+
+def test_times_that_are_not_stated_are_named():
+    for options, missing in [
+        ({"word_s": 1e-6, "adc_s": 1e-6, **RC}, None),
+        ({"adc_s": 1e-6, **RC}, ["word_s"]),
+        ({"resistance_ohm": 1e3}, ["capacitance_f", "word_s", "adc_s"]),
+    ]:
+        run = pbits.run(MODEL, Circuit(**options), pbits.Schedule(n_samples=1), seed=1)
+        assert run.record["notes"].get("times_not_stated") == missing
+        assert (run.device_time_s is None) == (missing is not None)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"component_bits": 6.5}, ValueError, "component_bits is 6.5; it must be a whole number between 2 and 32"),
+        ({"adc_bits": 7.5}, ValueError, "adc_bits is 7.5; it must be a whole number between 1 and 32"),
+        ({"adc_bits": 33}, ValueError, "adc_bits is 33"),
+        ({"max_cells": 2.5}, ValueError, "max_cells is 2.5; a circuit has a whole number"),
+        ({"effects": GainBandwidth(pole_hz=1e6)}, TypeError, "effects is GainBandwidth.*give a list of effects"),
+        ({"effects": "x"}, TypeError, "effects is 'x'; give a list of effects"),
+        ({"effects": ["x"]}, TypeError, "effects holds 'x', which is no effect"),
+        ({"effects": [Tolerance]}, TypeError, "Tolerance'>, which is no effect"),
+        ({"resistance_ohm": "1k"}, TypeError, "resistance_ohm is '1k'; give a number in SI units"),
+        ({"word_s": "1 us"}, TypeError, "word_s is '1 us'; give a number"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_named(options, error, words):
+    with pytest.raises(error, match=words):
+        Circuit(**options)
+
+
+def test_a_catalogue_machine_says_who_can_change_and_a_copy_of_its_file_can(tmp_path):
+    model, name = pbits.GaussianModel([[2.0, 0.5], [0.5, 1.0]]), "normal-spu-illustrative"
+    reasons = pbits.load(name).limits(model)
+    assert "coupling='differential' would hold it" in reasons
+    assert reasons[-1].startswith(f"'{name}' is one machine, whose options are fixed")
+    assert f"a copy of {name}.toml" in reasons[-1]
+    assert "fixed" not in Circuit(cell="rlc", quality=1.0, coupling="passive").limits(model)[-1]
+    # The copy cites sources of the catalogue, which lie elsewhere.
+    text = (CATALOGUE / f"{name}.toml").read_text("utf-8")
+    copy = tmp_path / "mine.toml"
+    copy.write_text(text.replace('coupling = "passive"', 'coupling = "differential"'), "utf-8")
+    machine = pbits.load(copy)
+    assert machine.limits(model) == []
+    assert "normal2025spu" in machine.spec.sources
+
+
 def test_voltages_beyond_the_swing_are_counted():
     model = pbits.GaussianModel([[1.0]])
     circuit = Circuit(swing_v=0.1, **VOLTS)
     assert circuit.capabilities.unchecked == ("number of cells: not stated",)
-    run = pbits.run(model, circuit, pbits.Schedule(n_samples=1, n_warmup=15, chains=20_000), seed=7)
+    with pytest.warns(pbits.HarmWarning, match="lie beyond the swing"):
+        run = pbits.run(model, circuit, pbits.Schedule(n_samples=1, n_warmup=15, chains=20_000), seed=7)
     swing = run.record["notes"]["swing"]
     outside = 0.317311  # of a normal law beyond one standard deviation
     assert abs(swing["beyond_fraction"] - outside) < 5 * np.sqrt(outside * (1 - outside) / 20_000)

@@ -853,7 +853,7 @@ def test_two_of_what_there_is_one():
     ("make", "words"),
     [
         (lambda: Tolerance(resistors=-0.1), "resistors is -0.1; a relative spread must be finite and at least 0"),
-        (lambda: Rounding(bits=1), "bits is 1; it must lie between 2 and 32"),
+        (lambda: Rounding(bits=1), "bits is 1; it must be a whole number between 2 and 32"),
         (lambda: Rounding(bits=4, devices=3, device=3), "device 3 of 3; devices count from 0"),
         (lambda: LeakyCapacitors(time_constant_s=0.0), "time_constant_s is 0.0; a time constant must be positive"),
         (lambda: InductorLoss(ohm=-1.0), "ohm is -1.0; a resistance is finite and at least 0"),

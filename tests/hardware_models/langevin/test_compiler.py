@@ -223,6 +223,8 @@ def test_means_that_a_circuit_cannot_make_are_refused():
         assert not plan.parts.drive_a.any()
         assert "the mean A⁻¹b" in plan.report.digital_work
         compile_model(pbits.GaussianModel(PASSIVE.A), **design, **VALUES)
+        without = compile_model(pbits.GaussianModel(PASSIVE.A), mean="digital", **design, **VALUES)
+        assert without.report.digital_work == "nothing"
 
 
 def test_a_diffusion_wants_active_cells_and_says_so():

@@ -82,7 +82,13 @@ def test_what_is_counted_and_how_long_it_takes():
     }
     assert run.device_time_s == pytest.approx(updates * 1e-6 + (11 + 15) * 1e-7 + 20 * 1e-5)
     assert run.phases["sampling"] + run.phases["warm-up"] == pytest.approx(updates * 1e-6)
-    assert pbits.run(MODEL, LatticeWalk(clock_hz=1e6), SHORT, seed=1).device_time_s is None
+    assert "times_not_stated" not in run.record["notes"]
+    unstated = pbits.run(MODEL, LatticeWalk(clock_hz=1e6), SHORT, seed=1)
+    assert unstated.device_time_s is None
+    assert unstated.record["notes"]["times_not_stated"] == ["word_s", "read_s"]
+    hosted = pbits.PotentialModel(1, lambda x: (x**2).sum(-1), lambda x: 2 * x)
+    # A function has no weights that would be written.
+    assert pbits.run(hosted, LatticeWalk(), SHORT, seed=1).record["notes"]["times_not_stated"] == ["clock_hz", "read_s"]
 
 
 def test_prices_are_the_users():
@@ -186,6 +192,8 @@ def test_what_cannot_run_is_refused():
     for wrong, match in (
         ({"order": "both"}, "order is 'both'"), ({"move": 0.0}, "move is 0"), ({"headroom": -1.0}, "headroom is -1"),
         ({"max_sites": 0}, "max_sites is 0"), ({"random_bits": 1}, "random_bits is 1"), ({"lattice": -1.0}, "lattice"),
+        ({"random_bits": 7.5}, "random_bits is 7.5; it must be a whole"), ({"max_sites": 2.5}, "max_sites is 2.5"),
+        ({"weight_bits": 7.5}, "weight_bits is 7.5"), ({"register_bits": 8.0}, "register_bits is 8.0"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
             LatticeWalk(**wrong)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.linalg import solve_continuous_lyapunov
 
+from hardware_models.langevin import spice
 from hardware_models.langevin.netlist import Netlist
 from hardware_models.langevin.noise import BOLTZMANN_J_PER_K, Filtered, Held, Interpolated, White
 from hardware_models.langevin.parts import Parts, to_ground
@@ -359,10 +360,23 @@ def refused(net, words):
         net.linear().stationary()
 
 
+def test_a_netlist_without_noise_says_so():
+    quiet, warm = (Netlist(temperature_k=kelvin) for kelvin in (0.0, 300.0))
+    for net in (quiet, warm):
+        net.resistor("a", "0", 1e3)
+        net.capacitor("a", "0", 1e-9)
+    assert "without noise" in repr(quiet)
+    assert "without noise" not in repr(warm)
+    with pytest.raises(ValueError, match="nothing in the circuit fluctuates"):
+        spice(quiet, analysis="noise")
+    quiet.noise("a", 1e-18)
+    assert "without noise" not in repr(quiet)
+
+
 def test_floating_nodes():
     net = two_cells()
     net.capacitor("c", "d", 1e-9)
-    refused(net, r"node 'c' \(and 1 more\) floats: no component joins it to ground")
+    refused(net, r"node 'c' \(and 1 more\) floats: no component joins it to ground, which is node '0'")
     net = two_cells()
     net.capacitor("c", "a", 1e-9)
     refused(net, "node 'c' floats: only capacitors join it to ground.*add a resistor")

@@ -74,7 +74,10 @@ def test_device_time_is_that_of_rc():
     assert notes["noise_power_per_cell_w"] == pytest.approx(0.01 / 1e3)
     in_seconds = pbits.run(PAIR, machine, pbits.Schedule(n_samples=4, n_warmup=3, chains=5, step_s=5e-7), seed=1)
     assert in_seconds.record["notes"]["step_tau"] == pytest.approx(0.5)
-    assert pbits.run(PAIR, Potentials(), schedule, seed=1).device_time_s is None
+    assert "times_not_stated" not in notes
+    unstated = pbits.run(PAIR, Potentials(resistance_ohm=1e3, adc_s=1e-7), schedule, seed=1)
+    assert unstated.device_time_s is None
+    assert unstated.record["notes"]["times_not_stated"] == ["capacitance_f", "word_s"]
 
 
 def test_a_step_is_a_relaxation_time():
@@ -133,10 +136,9 @@ def test_what_cannot_run_is_refused():
     for wrong in ("friction", "accuracy", "swing", "adc_range", "resistance_ohm", "word_s"):
         with pytest.raises(ValueError, match=f"{wrong} is -1"):
             Potentials(**{wrong: -1.0})
-    with pytest.raises(ValueError, match="adc_bits is 0"):
-        Potentials(adc_bits=0)
-    with pytest.raises(ValueError, match="max_cells is 0"):
-        Potentials(max_cells=0)
+    for wrong in ({"adc_bits": 0}, {"adc_bits": 7.5}, {"max_cells": 0}, {"max_cells": 2.5}):
+        with pytest.raises(ValueError, match="is {}; it must be a whole".format(*wrong.values())):
+            Potentials(**wrong)
 
 
 def test_a_file_chooses_the_potentials(tmp_path):

@@ -1,7 +1,7 @@
 """ngspice as an independent judge: it shares no code with the prediction.
 
-Where it is installed; elsewhere those tests are skipped. The one statistical test has fixed seeds and a bound of 5
-standard errors, which one run in 1.7 million exceeds by chance; it compares 3 entries.
+Where it is installed; elsewhere those tests are skipped. The two statistical tests have fixed seeds and a bound of 5
+standard errors, which one run in 1.7 million exceeds by chance; they compare 5 entries.
 """
 
 import dataclasses
@@ -12,11 +12,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hardware_models.langevin import noise_covariance, played, run_ngspice, spice
 from hardware_models.langevin.netlist import Netlist
 from hardware_models.langevin.noise import Filtered, Held, Interpolated
 from hardware_models.langevin.parts import Parts
 from hardware_models.langevin.process import transition
-from hardware_models.langevin.spice import MOST_POINTS, noise_covariance, played, run_ngspice, spice
+from hardware_models.langevin.spice import MOST_POINTS
 from pbits.streams import Streams
 
 with_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
@@ -117,7 +118,7 @@ def test_trnoise_is_noise_joined_by_lines(tmp_path):
     products, steps = [], 20_000
     for seed in range(1, 6):
         run_ngspice(spice(parts, step_s=step_s, steps=steps, seed=seed, reltol=1e-3), folder=tmp_path)
-        v = np.loadtxt(tmp_path / "voltages.txt")[100:, 1::2]
+        v = np.loadtxt(tmp_path / "voltages.txt")[100:, 1:]
         products.append(v.T @ v / len(v))
     # Squares forget as fast as twice the slowest rate.
     independent = 5 * steps * step_s * float(np.real(linear.rates[0]))
@@ -145,6 +146,46 @@ def test_amplitudes_of_random_sources():
         "R1 a 0 2000 noisy=0",
         "R_noise0 _noise0 0 1",
     ]
+
+
+def far_apart(ratio):
+    net = Netlist()
+    net.resistor(["a", "b"], "0", 1e3)
+    net.capacitor(["a", "b"], "0", [1e-9, ratio * 1e-9])
+    net.noise(["a", "b"], 1e-18)
+    return net
+
+
+@pytest.mark.parametrize(("ratio", "steps", "spans"), [(1, 2000, "100"), (20, 40_000, "100"), (100, 100_000, "50")])
+def test_a_random_path_spans_the_slowest_relaxation(ratio, steps, spans):
+    deck = spice(far_apart(ratio))
+    assert f"\ntran 5e-08 {steps * 5e-8:.12g} " in deck
+    assert f"* spans {spans} of the slowest relaxation times, {ratio * 1e-6:.3g} s" in deck
+    assert f"discard the first 5, {100 * ratio} lines of" in deck
+
+
+def test_too_short_a_path_says_so():
+    assert "* too few for the stationary law" in spice(far_apart(100), steps=1000)
+    ringing = Netlist()
+    ringing.capacitor("a", "0", 1e-9)
+    ringing.inductor("a", "0", 1e-6)
+    ringing.noise("a", 1e-18)
+    assert "the circuit does not relax" in spice(ringing)
+
+
+@with_ngspice
+def test_the_path_of_a_default_deck_has_the_law(tmp_path):
+    net = far_apart(5)
+    wanted, found = np.diag(net.linear().stationary()[1]), []
+    for seed in range(1, 9):
+        run_ngspice(spice(net, seed=seed, reltol=1e-3), folder=tmp_path)
+        table = np.loadtxt(tmp_path / "voltages.txt")
+        assert table.shape == (10_001, 3)
+        found.append((table[500:, 1:] ** 2).mean(axis=0))
+    # Squares forget as fast as e^(−2t/τ): their mean over T has the relative error √(2τ/T).
+    relaxations = 8 * 95 * np.array([5, 1])
+    lines = [Interpolated(step_s=share).variance_factor(1.0, 0.0) for share in (0.05, 0.01)]
+    assert (np.abs(np.mean(found, axis=0) / wanted - lines) < 5 * np.sqrt(2 / relaxations)).all()
 
 
 def test_programs_parts_and_netlists_are_circuits():

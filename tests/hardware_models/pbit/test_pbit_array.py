@@ -357,3 +357,9 @@ def test_the_ideal_machine_draws_gaussian_models_independently_and_a_clocked_arr
         pbits.run(model, "ideal", pbits.Schedule(beta=0.0))
     with pytest.raises(pbits.NotMappable, match="leave step_tau out"):
         pbits.run(pbits.IsingModel([[0.0]]), "ideal", pbits.Schedule(step_tau=1.0))
+
+
+@pytest.mark.parametrize("given", [{"step_s": 1e-6}, {"step_tau": 0.1}])
+def test_the_ideal_machine_has_no_time_between_draws_of_reals(given):
+    with pytest.raises(pbits.NotMappable, match=f"leave {next(iter(given))} out"):
+        pbits.run(pbits.GaussianModel([[1.0]]), "ideal", pbits.Schedule(n_samples=5, **given), seed=1)

@@ -101,3 +101,14 @@ def test_a_path_does_not_depend_on_how_often_it_is_looked_at(model):
         model, Processor(), pbits.Schedule(n_samples=3, n_warmup=2, steps_per_sample=2, chains=3), seed=5, judge=False
     )
     np.testing.assert_allclose(fine.states[:, 1::2], coarse.states, rtol=1e-10)
+
+
+def test_steps_are_short_enough_for_the_hottest_of_an_anneal():
+    wells = pbits.QuarticModel([1.0], [1.0])
+    anneal = pbits.Schedule.anneal(sweeps=40, beta_start=0.001, beta_stop=8.0, chains=400)
+    run = pbits.run(wells, Processor(kind="cpu"), anneal, seed=1)
+    exact = pbits.exact(wells, 8.0)
+    squares = (run.states**2).ravel()
+    # Five standard errors, and a twentieth for what the last sweeps leave of the hotter ones.
+    slack = 5 * squares.std() / 20 + 0.05
+    assert abs(squares.mean() - exact.covariance[0, 0]) < slack

@@ -47,14 +47,16 @@ def test_means_and_covariances_are_as_good_as_told(friction, step):
     assert (found**2).sum(axis=(1, 2)).mean() == pytest.approx(told, rel=SLACK)
 
 
-def test_a_matrix_exponential_is_as_good_as_told():
-    lag, span = 0.8, 400.0
+@pytest.mark.parametrize("step", [0.2, 2.0])
+def test_a_matrix_exponential_is_as_good_as_told(step):
+    lag, span = 4 * step, 2000 * step
     start = np.random.default_rng(1).normal(size=(CHAINS, 3))
-    x = OrnsteinUhlenbeck(np.diag(RATES), np.diag(RATES)).sample(start, np.full(2000, 0.2), Streams(seed=5))
-    later = round(lag / 0.2)
+    x = OrnsteinUhlenbeck(np.diag(RATES), np.diag(RATES)).sample(start, np.full(2000, step), Streams(seed=5))
+    later = 4
     found = np.einsum("cti,ctj->cij", x[:, later:], x[:, :-later]) / (x.shape[1] - later)
     error = ((found - np.diag(np.exp(-RATES * lag))) ** 2).sum(axis=(1, 2)).mean()
-    assert error == pytest.approx(exponentiating(RATES, 1.0, lag=lag) / span, rel=SLACK)
+    read = step if step > 1 else None
+    assert error == pytest.approx(exponentiating(RATES, 1.0, lag=lag, interval=read) / span, rel=SLACK)
 
 
 def test_a_determinant_is_integrated_as_well_as_told():
@@ -86,6 +88,20 @@ def test_the_circuit_that_averages_is_the_limit_of_close_reads():
         assert close == pytest.approx(solving(RATES, 0.1, friction=friction), rel=1e-4)
         close = inverting(RATES, 0.1, friction=friction, interval=1e-3)
         assert close == pytest.approx(inverting(RATES, 0.1, friction=friction), rel=1e-4)
+        close = integrating(RATES, 0.1, friction=friction, interval=1e-3)
+        assert close == pytest.approx(integrating(RATES, 0.1, friction=friction), rel=1e-4)
+    close = exponentiating(RATES, 0.1, interval=1e-3)
+    assert close == pytest.approx(exponentiating(RATES, 0.1), rel=1e-4)
+
+
+def test_a_determinant_read_seldom_takes_longer():
+    """Two modes at every stop read as independent draws: twice the variance of x² a read, over Δ."""
+    far = 1e3
+    modes = [1.0, 0.5, 0.5]
+    share = np.linspace(0, 1, 20001)
+    held = 1 - share / 2
+    wanted = np.trapezoid(np.sqrt(2 * (0.5 / held) ** 2 * far / 2), share) ** 2 / 0.01
+    assert integrating(modes, 0.1, interval=far) == pytest.approx(wanted, rel=1e-3)
 
 
 def test_a_heavily_damped_machine_is_an_overdamped_one():
@@ -105,6 +121,7 @@ def test_critical_damping_is_not_special():
 def test_settling():
     assert settling([0.5, 2.0], math.exp(-3)) == pytest.approx(6.0)
     assert settling([0.5, 2.0], math.exp(-3), friction=0.8) == pytest.approx(3 / 0.4)
+    assert settling([0.5], 2.0) == 0.0
     assert settling([0.5], math.exp(-3), friction=10.0) == pytest.approx(3 / (5 - math.sqrt(24.5)))
 
 
@@ -126,6 +143,9 @@ def test_ten_times_the_accuracy_takes_a_hundred_times_as_long(rates, error):
         (lambda: solving([[1.0]], 0.1), "rates have shape"),
         (lambda: inverting([1.0], 0.1, friction=0.0), "friction is 0.0"),
         (lambda: settling([1.0], math.nan), "accuracy is nan"),
+        (lambda: exponentiating([1.0], 0.1, lag=1.0, interval=0.3), "reads every 0.3 are never 1 apart"),
+        (lambda: exponentiating([1.0], 0.1, lag=1.0, interval=7.0), "reads every 7 are never 1 apart"),
+        (lambda: solving([1.0], 0.1, interval=0.0), "interval is 0.0; it must be positive"),
     ],
 )
 def test_what_has_no_duration(call, message):

@@ -92,6 +92,25 @@ def test_moments_are_scored_by_what_one_draw_knows():
     assert np.mean(np.square(scores)) == pytest.approx(1 / 2000, rel=0.5)
 
 
+def test_small_matrices_are_drawn_beside_the_exact_ones():
+    task = MatrixInverse([[2.0, 0.5], [0.5, 1.0]])
+    found = pbits.run(task, Processor(), pbits.Schedule(n_samples=500), seed=3).solution
+    picture = task.picture(found)
+    assert picture["labels"] == ["0, 0", "0, 1", "1, 1"]
+    upper = np.triu_indices(2)
+    np.testing.assert_array_equal(picture["mean"], found.value[upper])
+    np.testing.assert_array_equal(picture["sd"], found.error[upper])
+    np.testing.assert_array_equal(picture["exact_mean"], task.exact()[upper])
+    turn = MatrixExponential([[0.0, 1.0], [-1.0, 0.0]])
+    found = pbits.run(
+        turn, Processor(), pbits.Schedule(n_samples=4, n_warmup=2, step_tau=1.0, chains=2), seed=3
+    ).solution
+    assert turn.picture(found)["labels"] == ["0, 0", "0, 1", "1, 0", "1, 1"]
+    assert turn.picture(found)["sd"] is None
+    large = MatrixInverse(np.eye(7))
+    assert large.picture(pbits.run(large, Processor(), pbits.Schedule(n_samples=9), seed=3).solution) is None
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -111,3 +130,8 @@ def test_impossible_matrices_are_refused(make, message):
 def test_only_linear_models_are_sampled_for_their_moments():
     with pytest.raises(TypeError, match="model is a IsingModel"):
         GaussianSampling(pbits.IsingModel([[0.0]]))
+
+
+def test_an_exponential_beyond_what_numbers_hold_is_refused():
+    with pytest.raises(ValueError, match=r"A must be shifted by 100, .* take a t below 7"):
+        MatrixExponential([[-100.0]], t=10.0)

@@ -130,3 +130,21 @@ def test_a_posterior_far_from_normal_has_no_known_moments():
     assert found.objective is None
     assert str(found).startswith("estimated")
     assert far.picture(found)["exact_mean"] is None
+    assert np.isnan(far.distance(found.value))
+
+
+def test_a_posterior_that_is_not_normal_is_read_at_its_own_beta():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 2))
+    task = LogisticPosterior(X, np.sign(X[:, 0] + 0.5 * rng.normal(size=30)), prior_sd=1.0)
+    states = rng.normal(size=(4, 100, 2))
+    with pytest.raises(ValueError, match="the run is at β = 4; a posterior that is not normal"):
+        task.answer(states, task.to_model().energy(states), beta=4.0)
+
+
+def test_a_mode_that_newton_does_not_find_is_an_error():
+    """Classes that can be told apart, of numbers and a prior so large that nothing keeps the weights."""
+    X = 1e6 * np.random.default_rng(0).normal(size=(40, 3))
+    task = LogisticPosterior(X, np.sign(X @ [1.0, 2.0, 3.0]), prior_sd=1e6)
+    with pytest.raises(ValueError, match="Newton's method finds no mode within 500 steps; scale the columns of X"):
+        task.mode()
