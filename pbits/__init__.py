@@ -28,11 +28,13 @@ _HOME = {
     "GaussianModel": "pbits.models",
     "HybridModel": "pbits.models",
     "IsingModel": "pbits.models",
+    "PermutationModel": "pbits.models",
     "PolynomialModel": "pbits.models",
     "PotentialModel": "pbits.models",
     "QuarticModel": "pbits.models",
     "exact": "pbits.reference",
     "Schedule": "pbits.schedule",
+    "Moves": "pbits.moves",
     "run": "pbits.runner",
     "Run": "pbits.result",
     "available": "pbits.substrate",
@@ -83,10 +85,12 @@ if TYPE_CHECKING:
         GaussianModel,
         HybridModel,
         IsingModel,
+        PermutationModel,
         PolynomialModel,
         PotentialModel,
         QuarticModel,
     )
+    from pbits.moves import Moves
     from pbits.parameters import Parameter
     from pbits.problems import Problem
     from pbits.reference import exact
@@ -107,8 +111,10 @@ __all__ = [
     "HarmWarning",
     "HybridModel",
     "IsingModel",
+    "Moves",
     "NotMappable",
     "Parameter",
+    "PermutationModel",
     "PolynomialModel",
     "PotentialModel",
     "Problem",

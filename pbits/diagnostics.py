@@ -65,8 +65,9 @@ def diagnose(run: Run) -> Diagnosis:
     """Autocorrelation, effective samples and agreement of chains of a run's draws.
 
     The observables are ``energy`` and every site, ``site 0`` … ``site n-1`` (the value it holds: a spin, a
-    real, or the number of its category). All sites are used however many there are, since the slowest one
-    counts. A site that never changes (a clamped one, say) tells nothing and is left out of the worst.
+    real, or the number of its category); of permutations the energy alone. All sites are used however many there
+    are, since the slowest one counts. A site that never changes (a clamped one, say) tells nothing and is left out of
+    the worst.
 
     Parameters
     ----------
@@ -93,8 +94,10 @@ def diagnose(run: Run) -> Diagnosis:
     chains, draws = energies.shape
     if draws < 4:
         return _nothing(f"{draws} draws per chain show no autocorrelation; take at least 4, better hundreds")
-    names = ["energy", *(f"site {site}" for site in range(run.states.shape[-1]))]
-    taus, settled, r_hats = _measure(energies, run.states)
+    # Which slot holds an item says nothing of a tour, whose rotations are alike; permutations alone are int32.
+    sites = run.states[..., :0] if run.states.dtype == np.int32 else run.states
+    names = ["energy", *(f"site {site}" for site in range(sites.shape[-1]))]
+    taus, settled, r_hats = _measure(energies, sites)
     n_draws = chains * draws
     known = ~np.isnan(taus)
     ess = n_draws / taus

@@ -38,7 +38,9 @@ from pbits.substrate import BulkObserver, Law, NotMappable, Substrate, load
 from pbits.sweeps.engine import add_sums
 from pbits.sweeps.layouts import LAYOUTS
 
-_DTYPES = {"spin": np.int8, "category": np.int16, "real": np.float64, "mixed": np.float64}
+_DTYPES = {
+    "spin": np.int8, "category": np.int16, "permutation": np.int32, "real": np.float64, "mixed": np.float64
+}  # fmt: skip
 
 Progress = bool | Callable[[int, int], None]
 Keep = Literal["draws", "last"]
@@ -181,6 +183,7 @@ def run(
         "chip_seed": streams.chip_seed,
         "machine": substrate.describe(),
         "problem": None if problem is None else problem.name,
+        "posing": None if problem is None else plain(problem.posing()),
         "model": {"kind": type(posed).__name__, "n": posed.n, "fingerprint": posed.fingerprint()},
         "clamp": {str(site): value for site, value in held.items() if np.ndim(value) == 0},
         # Their values are in the states.
@@ -309,9 +312,8 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
     """A schedule that suits a problem: what `run` takes when it is given none.
 
     A problem that knows its range of β is annealed over it: 64 chains, 2000 sweeps, 50 temperatures (each is a
-    programming on machines that store βJ). One that also prescribes a start, a memory and its cue, is run at its
-    highest β, for 20 sweeps, or for 300 on an embedded machine, whose chains of cells turn over slowly. Anything
-    else is sampled at β = 1: 16 chains of 2000 draws.
+    programming on machines that store βJ), or as its `annealing` says. Anything else is sampled at β = 1: 16 chains of
+    2000 draws.
 
     Parameters
     ----------
@@ -327,12 +329,10 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
         if isinstance(problem, Problem) and wanted.get("step_s") is None:
             defaults["step_tau"] = problem.step_tau
         return Schedule(**(defaults | wanted))
-    if isinstance(problem, Problem) and problem.initial_state() is not None:
-        sweeps = 300 if isinstance(machine, Embedded) else 20
-        defaults = {"sweeps": sweeps, "beta_start": span[1], "levels": 1}
-    else:
-        defaults = {"sweeps": 2000, "beta_start": span[0], "levels": min(50, wanted.get("sweeps", 50))}
-    return Schedule.anneal(**({"chains": 64, "beta_stop": span[1]} | defaults | wanted))
+    assert isinstance(problem, Problem), "a model alone knows no range of β"
+    defaults = {"chains": 64, "sweeps": 2000, "levels": min(50, wanted.get("sweeps", 50))}
+    defaults |= {"beta_start": span[0], "beta_stop": span[1]}
+    return Schedule.anneal(**(defaults | problem.annealing(embedded=isinstance(machine, Embedded)) | wanted))
 
 
 def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp, chains: int) -> dict[int, Any]:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pbits.moves import Moves
+
 Shape = Literal["geometric", "linear", "logarithmic"]
 Rule = Literal["heat-bath", "metropolis"]
 MAX_BETA = 1e150
@@ -40,6 +42,9 @@ class Schedule:
         The same in the model's own unit of time, in which dx = −∇E dt + √(2/β) dW; a circuit takes τ seconds for it.
     ladder : sequence of float, optional
         A factor on β for each chain, ≥ 0, as tempering needs it; 1 for all when absent.
+    moves : Moves, optional
+        Of permutations: which moves are proposed, n of them a step. When absent, all that keep the Boltzmann law, or
+        for an anneal of a tour those to near neighbours.
 
     Notes
     -----
@@ -73,6 +78,7 @@ class Schedule:
     stop_at: float | None = None
     rule: Rule = "heat-bath"
     ladder: tuple[float, ...] | None = None
+    moves: Moves | None = None
 
     def __post_init__(self) -> None:
         # What the arguments of `anneal` are called there.
@@ -101,6 +107,7 @@ class Schedule:
             raise ValueError("step_s and step_tau both say how long a step is; give one of them")
         if self.ladder is not None:
             self._check_ladder()
+        self._check_moves()
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; it must be one of {', '.join(RULES)}")
         if self.rule != "heat-bath" and self.kind != "anneal":
@@ -117,6 +124,16 @@ class Schedule:
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
             raise ValueError(f"{label} is {value!r}; it must be a whole number of at least {least}")
         object.__setattr__(self, name, int(value))
+
+    def _check_moves(self) -> None:
+        moves = Moves.of(self.moves)
+        if moves is not None and not isinstance(moves, Moves):
+            raise TypeError(f"moves is {self.moves!r}; give pbits.Moves(...)")
+        if moves is not None and moves.neighbours is not None and self.kind != "anneal":
+            raise ValueError(
+                "moves to near neighbours keep no law: they are for anneals; to sample, leave neighbours out"
+            )
+        object.__setattr__(self, "moves", moves)
 
     def _check_ladder(self) -> None:
         try:
@@ -160,6 +177,7 @@ class Schedule:
         stop_at: float | None = None,
         rule: Rule = "heat-bath",
         ladder: Sequence[float] | None = None,
+        moves: Moves | None = None,
     ) -> Schedule:
         """Annealing from `beta_start` to `beta_stop`; keeps one draw per chain, the last.
 
@@ -180,6 +198,8 @@ class Schedule:
             so only machines without hardware (``"ideal"``) take it.
         ladder : sequence of float, optional
             A factor on β for each chain.
+        moves : Moves, optional
+            Of permutations: which moves are proposed.
 
         Examples
         --------
@@ -198,6 +218,7 @@ class Schedule:
             stop_at=stop_at,
             rule=rule,
             ladder=None if ladder is None else tuple(ladder),
+            moves=moves,
         )
 
     @property

@@ -112,7 +112,7 @@ class Capabilities:
     Attributes
     ----------
     domains : frozenset
-        Kinds of site: "spin", "category", "real", and "mixed" for models that have categories and reals.
+        Kinds of site: "spin", "category", "permutation", "real", and "mixed" for models that have categories and reals.
     models : tuple of type
         Kinds of model it holds.
     topology : Topology, optional
@@ -141,6 +141,12 @@ class Capabilities:
     rules: frozenset[str] = frozenset({"heat-bath"})
     steers: bool = True
     unchecked: tuple[str, ...] = ()
+
+    @property
+    def moves(self) -> frozenset[str]:
+        """How states change: "flip" of spins, "category", "permutation" and "flow" of reals."""
+        kinds = {"spin": {"flip"}, "category": {"category"}, "permutation": {"permutation"}, "real": {"flow"}}
+        return frozenset().union(*(kinds.get(domain, {"category", "flow"}) for domain in self.domains))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,15 +316,19 @@ class Substrate(ABC):
                 f"its sites hold {kinds} values; the model's sites hold {model.domain} values; "
                 "`pbits catalogue` lists other machines"
             ]
-        if schedule is not None and model.domain in ("spin", "category"):
+        if schedule is not None and model.domain in ("spin", "category", "permutation"):
             for name in ("step_s", "step_tau"):
                 if getattr(schedule, name) is not None:
                     return [f"{name} is the step of a circuit; this machine's step is one sweep, so leave {name} out"]
         if schedule is not None and schedule.rule not in can.rules:
             obeyed = " or ".join(sorted(can.rules))
             return [f"it obeys the {obeyed} rule and not the {schedule.rule} rule; the ideal machine knows both"]
-        if schedule is not None and schedule.rule == "metropolis" and model.domain != "spin":
-            return ["the metropolis rule flips spins; sites that hold categories know the heat bath alone"]
+        if schedule is not None and schedule.rule == "metropolis" and model.domain == "category":
+            return [
+                "the metropolis rule decides between two states; sites that hold categories know the heat bath alone"
+            ]
+        if schedule is not None and schedule.moves is not None and model.domain != "permutation":
+            return [f"moves are for permutations; the model's sites hold {model.domain} values: leave moves out"]
         if schedule is not None and schedule.ladder is not None and (reason := self.cannot_steer(model)):
             return [f"the schedule has a ladder, and {reason}"]
         if not isinstance(model, can.models):
@@ -380,6 +390,8 @@ class Substrate(ABC):
         biases = self._biases(model, held) if cells is None else []
         posed = without(model, biases) if biases else model
         reasons = self.limits(posed, schedule, cells)
+        if held and model.domain == "permutation":
+            reasons.append("slots of a permutation cannot be held fixed; leave the clamp out")
         if held and not self.capabilities.clamp:
             reasons.append(f"it cannot hold sites fixed; the run clamps {len(held)}")
         if reasons:

@@ -1,13 +1,15 @@
-"""What has an energy: E(s) over spins, categories or reals."""
+"""What has an energy: E(s) over spins, categories, permutations or reals."""
 
 from pbits.models.base import Clamp, Domain, EnergyModel
 from pbits.models.categorical import CategoricalModel
 from pbits.models.diffusion import DiffusionModel
 from pbits.models.directed import DirectedModel
+from pbits.models.distances import Distances
 from pbits.models.gaussian import GaussianModel
 from pbits.models.hybrid import HybridModel
 from pbits.models.ising import IsingModel
 from pbits.models.layered import DenoisingModel, ForwardProcess
+from pbits.models.permutation import PermutationModel
 from pbits.models.polynomial import PolynomialModel
 from pbits.models.potential import PotentialModel, QuarticModel
 
@@ -17,12 +19,14 @@ __all__ = [
     "DenoisingModel",
     "DiffusionModel",
     "DirectedModel",
+    "Distances",
     "Domain",
     "EnergyModel",
     "ForwardProcess",
     "GaussianModel",
     "HybridModel",
     "IsingModel",
+    "PermutationModel",
     "PolynomialModel",
     "PotentialModel",
     "QuarticModel",

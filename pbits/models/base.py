@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Domain = Literal["spin", "category", "real", "mixed"]
+Domain = Literal["spin", "category", "permutation", "real", "mixed"]
 Clamp = Mapping[int, Any]
 """Sites held fixed, and at what: a number, or for runs a number for each chain."""
 
@@ -38,8 +38,9 @@ class EnergyModel(ABC):
         Number of sites.
     offset : float
         The constant in E(s).
-    domain : {"spin", "category", "real", "mixed"}
-        What one site holds: −1 or +1, a category 0 … q−1, or a real number; mixed: categories first, then reals.
+    domain : {"spin", "category", "permutation", "real", "mixed"}
+        What one site holds: −1 or +1, a category 0 … q−1, one of n items that no other site holds, or a real number;
+        mixed: categories first, then reals.
     """
 
     domain: ClassVar[Domain]

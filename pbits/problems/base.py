@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +45,10 @@ class Solution:
         Whether a lower or a higher objective is better.
     unit : str
         The unit of the objective, or its name ("overlap"); "" where it has neither.
+    broken : dict of str to float
+        Constraint name → the share of the given states that break it.
+    repaired : bool
+        Whether states were repaired before they were read.
     error : optional
         Standard error of the value, of its shape, where many states answer together and their scatter tells it.
     effective_samples : float or None
@@ -58,11 +63,17 @@ class Solution:
     valid_fraction: float
     sense: Sense
     unit: str
+    broken: dict[str, float] = field(default_factory=dict)
+    repaired: bool = False
     error: Any = None
     effective_samples: float | None = None
 
     def __str__(self) -> str:
         share = f"; {100 * self.valid_fraction:.3g} % of the states feasible" if self.violations else ""
+        if often := ", ".join(f"{name} in {100 * part:.3g} %" for name, part in self.broken.items() if part):
+            share += f" (broken: {often})"
+        if self.repaired:
+            share += "; states were repaired"
         if not self.feasible:
             broken = ", ".join(f"{name}: {count}" for name, count in self.violations.items() if count)
             return f"infeasible ({broken}){share}"
@@ -87,10 +98,20 @@ def _short(value: Any) -> str:
 class Problem(ABC):
     """A question with an energy model whose low-energy states answer it.
 
-    A subclass gives `build_model`, `decode` and `score`, and `violations` if a state can be no answer.
+    A subclass gives `build_model`, `decode` and `score`, and `violations` if a state can be no answer. One that can be
+    posed in several ways names them in `encodings`, and looks at `encoding` in its other methods.
 
     Attributes
     ----------
+    encodings : tuple of str
+        The ways in which it can be posed, the default first; empty where there is one way, which needs no name.
+    encoding : str
+        The way in which it is posed; "" where there is one way.
+    penalty : float or None
+        The weight of broken constraints in the model; None where the encoding needs none.
+    penalty_rule : str
+        How that weight was chosen: "safe", "tight", "auto" (tight, and raised by `pbits.solve` until half of the reads
+        are valid) or "given"; "" without a penalty.
     name : str
         Title for people.
     sense : {"min", "max"}
@@ -106,6 +127,10 @@ class Problem(ABC):
     """
 
     name: str
+    encodings: ClassVar[tuple[str, ...]] = ()
+    encoding: str = ""
+    penalty: float | None = None
+    penalty_rule: str = ""
     sense: Sense = "min"
     optimum: float | None = None
     goal: float | None = None
@@ -120,8 +145,11 @@ class Problem(ABC):
         """The energy model of this problem; `to_model` calls it once and keeps the result."""
 
     @abstractmethod
-    def decode(self, state: ArrayLike) -> Any:
-        """The answer one state of shape (n,) stands for, or None if it stands for none."""
+    def decode(self, state: ArrayLike, repair: bool = False) -> Any:
+        """The answer one state of shape (n,) stands for, or None if it stands for none.
+
+        With `repair`, the answer of `repaired(state)`, which is always one where the problem knows how to repair.
+        """
 
     @abstractmethod
     def score(self, answer: Any) -> float:
@@ -131,9 +159,58 @@ class Problem(ABC):
     def _model(self) -> EnergyModel:
         return self.build_model()
 
-    def to_model(self) -> EnergyModel:
-        """The energy model, the same object at every call."""
-        return self._model
+    def to_model(self, encoding: str | None = None) -> EnergyModel:
+        """The energy model, the same object at every call; of another encoding where one is named."""
+        return self._model if encoding in (None, self.encoding) else self.encoded(encoding).to_model()
+
+    def encoded(self, encoding: str) -> Self:
+        """The same question, posed in another way.
+
+        Raises
+        ------
+        ValueError
+            For an encoding this problem does not know.
+        """
+        if encoding not in self.encodings:
+            known = ", ".join(map(repr, self.encodings)) or "none but its own"
+            raise ValueError(f"encoding is {encoding!r}; {self.name} can be posed in the encodings {known}")
+        return self._changed(encoding=encoding)
+
+    def penalised(self, penalty: float) -> Self:
+        """The same question with another weight of broken constraints.
+
+        Raises
+        ------
+        ValueError
+            Where the encoding has no penalty, or for a weight that is not positive.
+        """
+        if self.penalty is None:
+            raise ValueError(f"{self.name} has no penalty in this encoding; every state of its model is valid")
+        if not (np.isfinite(penalty) and penalty > 0):
+            raise ValueError(f"penalty is {penalty!r}; it must be a positive number")
+        return self._changed(penalty=float(penalty), penalty_rule="given")
+
+    def _changed(self, **attributes: Any) -> Self:
+        """A copy with other attributes, whose model is built anew."""
+        changed = copy.copy(self)
+        changed.__dict__.pop("_model", None)
+        changed.__dict__.update(attributes)
+        return changed
+
+    def parts(self) -> tuple[EnergyModel, EnergyModel] | None:
+        """The objective and the broken constraints as models of their own: E = objective + penalty · constraints.
+
+        None where they cannot be told apart. The constraints are 0 in valid states and positive in all others.
+        """
+        return None
+
+    def posing(self) -> dict[str, Any]:
+        """How it is posed, for the record of a run."""
+        return {"encoding": self.encoding or None, "penalty": self.penalty, "penalty_rule": self.penalty_rule or None}
+
+    def repaired(self, state: ArrayLike) -> NDArray:
+        """A valid state near to this one; the state itself where it is valid, or the problem knows no repair."""
+        return np.asarray(state)
 
     def violations(self, state: ArrayLike) -> dict[str, int]:
         """Constraint name → how many of that kind the state breaks; all zero, or empty, if feasible."""
@@ -150,6 +227,13 @@ class Problem(ABC):
     def beta_range(self) -> tuple[float, float] | None:
         """(β at the start, β at the end) of a sensible anneal of this model, if one is known."""
         return None
+
+    def annealing(self, embedded: bool = False) -> dict[str, Any]:
+        """Arguments of `Schedule.anneal` that suit this problem better than the usual ones.
+
+        `embedded` tells whether each site is a chain of cells, which turns over slowly.
+        """
+        return {}
 
     def picture(self, solution: Solution) -> dict[str, Any] | None:
         """What a report draws of a solution, as JSON-ready values, or None if there is nothing to see.
@@ -172,7 +256,7 @@ class Problem(ABC):
     def _objective(self, state: NDArray) -> float:
         return np.nan if any(self.violations(state).values()) else float(self.score(self.decode(state)))
 
-    def solution(self, states: ArrayLike, energies: ArrayLike) -> Solution:
+    def solution(self, states: ArrayLike, energies: ArrayLike, repair: bool = False) -> Solution:
         """The best feasible answer among the states, or the lowest-energy state marked infeasible.
 
         Parameters
@@ -180,6 +264,9 @@ class Problem(ABC):
         states : (m, n) array
         energies : (m,) array
             Their energies E(s) under `to_model()`.
+        repair : bool
+            Whether states that break constraints are repaired first. What is told of how many were feasible, and of
+            what they broke, is of the states as given.
 
         Raises
         ------
@@ -188,10 +275,31 @@ class Problem(ABC):
         """
         rows, energy = self._checked(states, energies)
         scores = self.objectives(rows)
-        if scores is None or np.isnan(scores).all():
+        if scores is None:
             return self._report(rows[energy.argmin()], 0.0)
+        valid_fraction = float(1 - np.isnan(scores).mean())
+        broken = {} if valid_fraction == 1 else self._broken(rows[np.isnan(scores)], len(rows))
+        if repair and broken:
+            # A state that is valid stays as it is, so the others alone are looked at again.
+            invalid = np.isnan(scores)
+            rows = rows.copy()
+            rows[invalid] = [self.repaired(row) for row in rows[invalid]]
+            repaired = self.objectives(rows[invalid])
+            assert repaired is not None, "a problem that scores states scores repaired ones"
+            scores[invalid] = repaired
+        if np.isnan(scores).all():
+            return replace(self._report(rows[energy.argmin()], 0.0), broken=broken)
         best = np.nanargmin(scores) if self.sense == "min" else np.nanargmax(scores)
-        return self._report(rows[best], float(1 - np.isnan(scores).mean()))
+        return replace(self._report(rows[best], valid_fraction), broken=broken, repaired=repair and bool(broken))
+
+    def _broken(self, invalid: NDArray, of: int) -> dict[str, float]:
+        """Constraint name → the share of `of` states that break it, all of them among the invalid ones."""
+        distinct, times = np.unique(invalid, axis=0, return_counts=True)
+        found: dict[str, int] = {}
+        for row, count in zip(distinct, times.tolist()):
+            for name, broken in self.violations(row).items():
+                found[name] = found.get(name, 0) + count * (broken > 0)
+        return {name: count / of for name, count in found.items()}
 
     def answer(
         self, states: NDArray, energies: NDArray[np.float64], *, beta: float = 1.0, step_tau: float | None = None

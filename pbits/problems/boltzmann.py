@@ -125,7 +125,7 @@ class BoltzmannMachine(Problem):
     def clamp(self) -> dict[int, float]:
         return dict(self._clamp)
 
-    def decode(self, state: ArrayLike) -> NDArray[np.int8]:
+    def decode(self, state: ArrayLike, repair: bool = False) -> NDArray[np.int8]:
         """The visible spins, shape (n_visible,)."""
         return read_only(spins_of(state, self.model.n)[self.visible])
 

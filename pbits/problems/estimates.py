@@ -121,7 +121,7 @@ class Estimate(Problem):
         exact = np.asarray(self.exact())
         return float(np.linalg.norm(np.asarray(answer) - exact) / np.linalg.norm(exact))
 
-    def decode(self, state: ArrayLike) -> None:
+    def decode(self, state: ArrayLike, repair: bool = False) -> None:
         """None: no single state is an answer."""
 
     def objectives(self, states: ArrayLike) -> None:

@@ -98,7 +98,7 @@ class Factoring(CircuitProblem):
                 f"no factors of {self.N} fit {self.bits_x} and {self.bits_y} bits; its pairs need {widths}"
             )
 
-    def decode(self, state: ArrayLike) -> tuple[int, int]:
+    def decode(self, state: ArrayLike, repair: bool = False) -> tuple[int, int]:
         """The numbers on the two inputs, the smaller first."""
         low, high = sorted(self.number(state, word) for word in ("x", "y"))
         return low, high

@@ -429,7 +429,7 @@ class CircuitProblem(Problem):
     def clamp(self) -> dict[int, float]:
         return {site: 2.0 * bit - 1 for wire, bit in self.clamped.items() for site in self.sites[wire]}
 
-    def decode(self, state: ArrayLike) -> dict[str, int]:
+    def decode(self, state: ArrayLike, repair: bool = False) -> dict[str, int]:
         """Every word as a number and every other wire as a bit; a wire of several p-bits has the first one's."""
         inside = set(itertools.chain(*self.words.values()))
         bits = spins_of(state, self._n) > 0

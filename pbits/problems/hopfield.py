@@ -146,7 +146,7 @@ class HopfieldMemory(Problem):
     def initial_state(self) -> NDArray[np.int8] | None:
         return self.cue
 
-    def decode(self, state: ArrayLike) -> Recall:
+    def decode(self, state: ArrayLike, repair: bool = False) -> Recall:
         overlap = self.overlap(state)
         nearest = int(np.abs(overlap).argmax())
         return Recall(pattern=nearest, overlap=float(overlap[nearest]), state=read_only(spins_of(state, self.n)))
@@ -187,6 +187,13 @@ class HopfieldMemory(Problem):
         held = float(((xi @ model.J) * xi).mean())
         # As many patterns as spins leave nothing that holds them.
         return (4 / held, 12 / held) if held > 1e-9 else None
+
+    def annealing(self, embedded: bool = False) -> dict[str, Any]:
+        """20 sweeps at the highest β from the cue; 300 on an embedded machine. Without a cue, a usual anneal."""
+        span = self.beta_range()
+        if self.cue is None or span is None:
+            return {}
+        return {"sweeps": 300 if embedded else 20, "beta_start": span[1], "levels": 1}
 
     def _checked_index(self, index: int) -> int:
         if not 0 <= index < len(self.patterns):

@@ -130,7 +130,7 @@ class MaxCut(Problem):
     def build_model(self) -> IsingModel:
         return IsingModel.from_edges(self.n, self.edges, -self.weights / 2, offset=-self.weights.sum() / 2)
 
-    def decode(self, state: ArrayLike) -> tuple[bool, ...]:
+    def decode(self, state: ArrayLike, repair: bool = False) -> tuple[bool, ...]:
         """For each vertex, whether it lies on the other side than vertex 0."""
         spins = spins_of(state, self.n)
         return tuple((spins != spins[0]).tolist())

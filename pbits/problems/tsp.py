@@ -178,7 +178,7 @@ class TravelingSalesman(Problem):
         Q: Any = sp.coo_array((values, (rows, cols)), shape=(m * m, m * m))
         return IsingModel.from_qubo(Q, offset=2 * self.penalty * m)
 
-    def decode(self, state: ArrayLike) -> tuple[int, ...] | None:
+    def decode(self, state: ArrayLike, repair: bool = False) -> tuple[int, ...] | None:
         """The tour as city indices from city 0, or None where the state is no tour."""
         grid = self._grid(state)
         if not ((grid.sum(axis=0) == 1).all() and (grid.sum(axis=1) == 1).all()):

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.models.base import read_only
+from pbits.models.distances import geographical, planar
 from pbits.problems._files import number, read_lines, whole_number
 
 MAX_MATRIX_CITIES = 3000
@@ -85,8 +86,8 @@ class TsplibInstance:
             return self.weights[i, j]
         assert self.coordinates is not None
         p, q = self.coordinates[i], self.coordinates[j]
-        geographical = self.edge_weight_type == "GEO"
-        rounded = _geographical(p, q) if geographical else _planar(p, q, self.edge_weight_type)
+        globe = self.edge_weight_type == "GEO"
+        rounded = geographical(p, q) if globe else planar(p, q, self.edge_weight_type)
         return np.where(i == j, 0, rounded.astype(np.int64))
 
     def tour_length(self, tour: Sequence[int]) -> int:
@@ -293,25 +294,3 @@ def _refuse_large_matrix(n: int, name: str, remedy: str) -> None:
             f"{name} has {n} cities; its distance matrix would take {8e-9 * n * n:.2g} GB, and one is built "
             f"up to {MAX_MATRIX_CITIES} cities; {remedy}"
         )
-
-
-def _planar(p: NDArray, q: NDArray, weight_type: str) -> NDArray:
-    # hypot is not used: TSPLIB's lengths are those of the plain square root.
-    squared = ((p - q) ** 2).sum(axis=-1)
-    if weight_type == "EUC_2D":
-        return np.floor(np.sqrt(squared) + 0.5)
-    # ATT rounds to nearest and adds 1 where that fell short, which is rounding up.
-    return np.ceil(np.sqrt(squared if weight_type == "CEIL_2D" else squared / 10))
-
-
-def _geographical(p: NDArray, q: NDArray) -> NDArray:
-    # The constants, and the truncations, are part of the format: published optima depend on them.
-    pi, radius_km = 3.141592, 6378.388
-    (lat_p, lon_p), (lat_q, lon_q) = (
-        np.moveaxis(pi * (np.trunc(x) + 5 * (x - np.trunc(x)) / 3) / 180, -1, 0) for x in (p, q)
-    )
-    q1 = np.cos(lon_p - lon_q)
-    q2 = np.cos(lat_p - lat_q)
-    q3 = np.cos(lat_p + lat_q)
-    cosine = np.clip(0.5 * ((1 + q1) * q2 - (1 - q1) * q3), -1, 1)
-    return np.floor(radius_km * np.arccos(cosine) + 1)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pbits.models import Clamp, DiffusionModel, DirectedModel, EnergyModel, GaussianModel, HybridModel
+from pbits.models import (
+    Clamp,
+    DiffusionModel,
+    DirectedModel,
+    EnergyModel,
+    GaussianModel,
+    HybridModel,
+    PermutationModel,
+)
 from pbits.models.base import clamped_sites, finite_number, read_only, site_states
 from pbits.models.potential import PotentialModel, QuarticModel
 from pbits.reference.potential import integrals
 
 MAX_STATES = 1 << 22
+# Slots of a permutation: 9! = 362,880 states.
+MAX_SLOTS = 9
 
 # Rows whose energies and moments are computed at once.
 _BLOCK = 1 << 15
@@ -102,7 +114,23 @@ class ExactLaw:
                 held = ", ".join(f"{value:g}" for value in values)
                 raise ValueError(f"site {site} holds {column[wrong].flat[0]:g}; under this law it holds {held}")
             rows = rows * len(values) + digit
-        return rows
+        if self.states is None or len(self.states) == math.prod(len(values) for values in self.values):
+            return rows
+        # Of permutations some of these numbers have no state.
+        found = np.searchsorted(self._numbers, rows)
+        wrong = self._numbers[np.minimum(found, len(self._numbers) - 1)] != rows
+        if wrong.any():
+            raise ValueError(f"{states[wrong][0].tolist()} is no permutation")
+        return found
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """Of each state, what its row would be if all combinations of values were listed."""
+        assert self.values is not None, "only listed laws have rows"
+        assert self.states is not None, "only listed laws have rows"
+        radices = np.cumprod([1, *(len(values) for values in reversed(self.values))])[-2::-1]
+        digits = [np.searchsorted(values, self.states[:, site]) for site, values in enumerate(self.values)]
+        return np.stack(digits, axis=1) @ radices
 
     def total_variation(self, counts: ArrayLike) -> float:
         """Distance ½ Σ|p − q| between this law and counts, or probabilities, of its m states.
@@ -120,9 +148,10 @@ def exact(model: EnergyModel, beta: float = 1.0, clamp: Clamp | None = None) -> 
     Parameters
     ----------
     model : EnergyModel
-        With at most ``MAX_STATES`` states over its free sites, or a `GaussianModel` or `DiffusionModel` of any size. Of
-        a `HybridModel` the categories are enumerated, and the modes integrated over. A `QuarticModel` or
-        `PotentialModel` of one or two sites, and a `QuarticModel` without couplings, by quadrature.
+        With at most ``MAX_STATES`` states over its free sites, a `PermutationModel` of up to 9 slots, or a
+        `GaussianModel` or `DiffusionModel` of any size. Of a `HybridModel` the categories are enumerated, and the modes
+        integrated over. A `QuarticModel` or `PotentialModel` of one or two sites, and a `QuarticModel` without
+        couplings, by quadrature.
     beta : float
         At least 0; above 0 for reals, whose integral is infinite at 0.
     clamp : mapping {site: value}, optional
@@ -206,6 +235,8 @@ def _distribution(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def _listed(model: EnergyModel, n: int, clamp: Clamp | None) -> tuple[tuple[NDArray, ...], NDArray]:
     """What each of the first n sites can hold, and all their states."""
     held = dict(zip(*(part.tolist() for part in clamped_sites(model, clamp))))
+    if isinstance(model, PermutationModel):
+        return _permutations(model, held)
     values = tuple(
         np.array([held[site]], dtype=model.values(site).dtype) if site in held else model.values(site)
         for site in range(n)
@@ -218,6 +249,20 @@ def _listed(model: EnergyModel, n: int, clamp: Clamp | None) -> tuple[tuple[NDAr
         stride //= len(v)
         states[:, site] = np.tile(np.repeat(v, stride), m // (len(v) * stride))
     return values, states
+
+
+def _permutations(model: PermutationModel, held: dict[int, float]) -> tuple[tuple[NDArray, ...], NDArray]:
+    if model.n > MAX_SLOTS:
+        raise ValueError(
+            f"{model.n} slots have {float(math.factorial(min(model.n, 170))):.3g} permutations; exact enumerates up to "
+            f"{MAX_SLOTS} slots. Take a smaller model, or sample it"
+        )
+    states = np.array(list(itertools.permutations(range(model.n))), dtype=np.int32)
+    for slot, item in held.items():
+        states = states[states[:, slot] == item]
+    if not len(states):
+        raise ValueError("the clamp sets one item in two slots; no permutation does")
+    return tuple(np.unique(states[:, slot]) for slot in range(model.n)), states
 
 
 def _enumerated(model: EnergyModel, beta: float, clamp: Clamp | None) -> ExactLaw:

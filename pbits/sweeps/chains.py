@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -76,6 +77,8 @@ class Tally:
         Name of the layout that ran.
     steered : Steered, optional
         What a policy did on the way.
+    counted : mapping
+        What else engines counted, by name.
     """
 
     steps: int
@@ -83,6 +86,7 @@ class Tally:
     toggles: int
     layout: str
     steered: Steered | None = None
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 def initial_states(
@@ -100,6 +104,10 @@ def initial_states(
     states = np.empty((model.n, chains), dtype=states_dtype(model))
     if initial is not None:
         states[:] = initial[:, None] if initial.ndim == 1 else initial[block].T
+    elif model.domain == "permutation":
+        u = np.empty((model.n, chains))
+        uniforms(u, *streams.key(Stream.INITIAL), block.start, 0, 0)
+        states[:] = u.argsort(axis=0, kind="stable")
     elif model.domain == "spin":
         random_spins(states, *streams.key(Stream.INITIAL), block.start, 0, 0)
     else:
@@ -177,7 +185,7 @@ def heat_bath(
     bulk = observe if isinstance(observe, BulkObserver) else None
     policy = None if bulk is None else bulk.steer
     bits = getattr(observe, "threshold_bits", None)
-    options = Options(rule=schedule.rule, **({} if bits is None else {"threshold_bits": bits}))
+    options = Options(rule=schedule.rule, moves=schedule.moves, **({} if bits is None else {"threshold_bits": bits}))
     work = Work(
         model=model,
         scan=scan,
@@ -235,6 +243,7 @@ def heat_bath(
         toggles=chains.toggles,
         layout=choice.name,
         steered=steered,
+        counted=sum((Counter(engine.counted) for engine in chains.engines), Counter()),
     )
 
 

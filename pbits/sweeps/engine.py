@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbits.models import EnergyModel, IsingModel
+from pbits.moves import Moves
 from pbits.sweeps.scan import Scan
 
 
@@ -52,10 +55,13 @@ class Options:
         Resolution of a decision in the bit-parallel layouts: probabilities are rounded to 2^−bits.
     rule : {"heat-bath", "metropolis"}
         Metropolis is for optimisation alone.
+    moves : Moves, optional
+        Of permutations.
     """
 
     threshold_bits: int = 24
     rule: str = "heat-bath"
+    moves: Moves | None = None
 
 
 Words = tuple[np.uint32, np.uint32]
@@ -97,6 +103,9 @@ class Engine(ABC):
 
     threads: int = 1
     """How many it may sweep with; they change no draw."""
+
+    counted: Mapping[str, int] = MappingProxyType({})
+    """What else it has done since it was made, by name, where updates and toggles do not tell."""
 
     @abstractmethod
     def __init__(self, model: EnergyModel, scan: Scan, states: NDArray, key: Key, chain0: int, options: Options):

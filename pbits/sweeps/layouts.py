@@ -204,4 +204,4 @@ def _refusals(engine: type[Engine], work: Work) -> list[str]:
 
 
 def states_dtype(model: EnergyModel) -> type:
-    return {"spin": np.int8, "category": np.int16}.get(model.domain, np.float64)
+    return {"spin": np.int8, "category": np.int16, "permutation": np.int32}.get(model.domain, np.float64)

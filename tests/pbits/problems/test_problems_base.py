@@ -60,12 +60,65 @@ def test_where_nothing_is_feasible_the_lowest_energy_is_reported_as_infeasible()
     assert not found.feasible
     assert found.value == (0, 1, 2)
     assert (found.objective, found.gap, found.valid_fraction) == (None, None, 0.0)
-    assert str(found) == "infeasible (items missing or in excess: 1); 0 % of the states feasible"
+    assert str(found) == (
+        "infeasible (items missing or in excess: 1); 0 % of the states feasible "
+        "(broken: items missing or in excess in 100 %)"
+    )
 
 
 def test_a_solution_prints_one_line():
     text = str(TwoOfThree().solution(STATES, ENERGIES))
-    assert text == "5 euro (+16.67 % from the best known); 60 % of the states feasible"
+    assert text == (
+        "5 euro (+16.67 % from the best known); 60 % of the states feasible (broken: items missing or in excess in 40 %)"
+    )
+
+
+class Mended(TwoOfThree):
+    """The same in two encodings; a state is repaired to the first two items."""
+
+    encodings = ("plain", "weighted")
+    encoding = "plain"
+    penalty, penalty_rule = 2.0, "safe"
+
+    def build_model(self):
+        return IsingModel(np.zeros((3, 3)), h=np.full(3, self.penalty if self.encoding == "weighted" else 0.0))
+
+    def repaired(self, state):
+        return np.asarray(state) if not any(self.violations(state).values()) else np.array([1, 1, -1])
+
+
+def test_what_is_broken_is_told_of_the_states_as_given():
+    found = Mended().solution(STATES[2:4], ENERGIES[2:4], repair=True)
+    assert (found.feasible, found.value, found.repaired) == (True, (0, 1), True)
+    assert (found.valid_fraction, found.broken) == (0.0, {"items missing or in excess": 1.0})
+    assert str(found).endswith("(broken: items missing or in excess in 100 %); states were repaired")
+
+
+def test_states_that_break_nothing_are_not_repaired():
+    found = Mended().solution(STATES[:2], ENERGIES[:2], repair=True)
+    assert (found.value, found.repaired, found.broken) == ((0, 2), False, {})
+
+
+def test_another_encoding_is_the_same_question_with_a_model_of_its_own():
+    task = Mended()
+    posed = task.encoded("weighted")
+    assert (task.encoding, posed.encoding) == ("plain", "weighted")
+    assert posed.to_model() is not task.to_model()
+    assert posed.to_model().h[0] == task.to_model("weighted").h[0] == 2
+    with pytest.raises(ValueError, match=r"encoding is 'heavy'.*'plain', 'weighted'"):
+        task.encoded("heavy")
+    with pytest.raises(ValueError, match="none but its own"):
+        TwoOfThree().encoded("plain")
+
+
+def test_another_penalty_is_recorded_as_given():
+    posed = Mended().encoded("weighted").penalised(5)
+    assert posed.posing() == {"encoding": "weighted", "penalty": 5.0, "penalty_rule": "given"}
+    assert posed.to_model().h[0] == 5
+    with pytest.raises(ValueError, match="positive number"):
+        Mended().penalised(-1)
+    with pytest.raises(ValueError, match="no penalty"):
+        TwoOfThree().penalised(1)
 
 
 @pytest.mark.parametrize(
