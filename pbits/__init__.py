@@ -50,6 +50,8 @@ _HOME = {
     "price": "pbits.ledger",
     "EnergyLedger": "pbits.ledger",
     "compare": "pbits.comparison",
+    "solve": "pbits.solver",
+    "Answer": "pbits.solver",
     "Comparison": "pbits.comparison",
 }
 _SUBMODULES = {
@@ -97,9 +99,11 @@ if TYPE_CHECKING:
     from pbits.result import Run
     from pbits.runner import run
     from pbits.schedule import Schedule
+    from pbits.solver import Answer, solve
     from pbits.substrate import NotMappable, Program, Substrate, available, load
 
 __all__ = [
+    "Answer",
     "CategoricalModel",
     "Comparison",
     "DiffusionModel",
@@ -139,6 +143,7 @@ __all__ = [
     "reference",
     "report",
     "run",
+    "solve",
     "steering",
     "sweeps",
     "testing",

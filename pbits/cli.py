@@ -1,4 +1,4 @@
-"""The command line: `pbits run`, `compare`, `catalogue`, `explain` and `report`."""
+"""The command line: `pbits solve`, `run`, `compare`, `catalogue`, `explain` and `report`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pbits.problems import Problem
     from pbits.result import Run
     from pbits.schedule import Schedule
+    from pbits.solver import Answer
 
 #: The built-in problems, written out so that `--help` loads none of them.
 EXAMPLES = ("capitals", "digits", "and-gate", "diabetes")
@@ -76,6 +77,7 @@ app = typer.Typer(
     help="Run problems on simulated probabilistic hardware, and account for every second and joule.",
     epilog=_examples(
         "pbits compare    (four small problems on the default machines; writes report.html)",
+        "pbits solve capitals --plot capitals.png",
         "pbits run capitals -m fpga-all-to-all --seed 1",
         "pbits catalogue show extropic-z1",
     ),
@@ -198,6 +200,93 @@ def run_command(
     _print_run(console, done, pbits.price(done, boundary), posed)
     if output is not None:
         console.print(f"\nThe run is in {output}; `pbits explain {output}` says where each number comes from.")
+
+
+@app.command(
+    epilog=_examples(
+        "pbits solve berlin52.tsp --budget 2 --plot berlin52.png",
+        "pbits solve puzzle.sdk",
+        "pbits solve G1 --method temper --budget 30",
+        "pbits solve capitals -m fpga-all-to-all --method one-hot --penalty auto --repair",
+    )
+)
+def solve(
+    problem: ProblemName,
+    machine: Annotated[
+        str, typer.Option("--machine", "-m", help="A name of the catalogue, embedded:NAME, or a TOML file.")
+    ] = "ideal",
+    method: Annotated[
+        str,
+        typer.Option(help="auto, anneal, temper, population, an encoding of the problem, or ENCODING:ALGORITHM."),
+    ] = "auto",
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds of this computer for emulating the machine, compilation excluded. Default: 10."),
+    ] = None,
+    penalty: Annotated[
+        str | None,
+        typer.Option(help="Of broken constraints: safe, tight, auto (raised until half of the reads are valid) or A."),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair reads that break constraints before they are scored.")
+    ] = False,
+    seed: Seed = None,
+    chip_seed: ChipSeed = 0,
+    boundary: Boundary = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the solution and the way to it: a .png, .svg or .pdf file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the run that gave the answer, for `pbits explain`.")
+    ] = None,
+) -> None:
+    """Search for the best answer to a problem, within a budget of seconds.
+
+    Penalties, temperatures and lengths of runs are chosen by rule; what was chosen is told with the answer.
+    """
+    import pbits
+    from pbits.parameters import check_boundary
+    from pbits.report import check_writable
+
+    if plot is not None:
+        from pbits.report.pictures import check_picture_file
+
+        check_picture_file(plot)
+    for path in (plot, output):
+        if path is not None:
+            check_writable(path)
+    if boundary is not None:
+        check_boundary(boundary)
+    posed = pbits.problems.read(problem)
+    with _bar() as (begin, advance):
+        begin(posed.name)
+        answer = pbits.solve(
+            posed,
+            machine,
+            method,
+            budget,
+            seed,
+            penalty=None if penalty is None else _penalty(penalty),
+            repair=repair,
+            chip_seed=chip_seed,
+            progress=lambda spent, total: advance(round(1000 * spent), round(1000 * total)),
+        )
+    if plot is not None:
+        answer.plot(plot)
+    if output is not None:
+        answer.run.save(output)
+    console = _console()
+    _print_answer(console, answer, boundary)
+    for path in (plot, output):
+        if path is not None:
+            console.print(f"\nWritten: {path}")
+
+
+def _penalty(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @app.command(
@@ -570,6 +659,43 @@ def _print_run(console: Console, done: Run, ledger: EnergyLedger, posed: Problem
         facts.append(("joules", f"not stated{where}{bound}{known}"))
         facts += [("", reason) for reason in ledger.reasons]
     _print_facts(console, facts)
+
+
+def _print_answer(console: Console, answer: Answer, boundary: str | None) -> None:
+    from pbits.report import number, si
+
+    run, posed = answer.run, answer.problem
+    machine = run.record["machine"]
+    label = ", illustrative" if machine["illustrative"] else ""
+    facts = [
+        ("problem", posed.name),
+        ("machine", f"{run.machine} ({machine['title']}{label})"),
+        ("method", f"{answer.method}: {answer.reason}"),
+    ]
+    if posed.penalty is not None:
+        facts.append(("penalty", f"{number(posed.penalty)}, {posed.penalty_rule}"))
+    reached = "the goal, or best known, was reached" if answer.reached else "the budget is spent"
+    facts += [
+        ("answer", str(answer.solution)),
+        ("decoded", _decoded(answer.solution.value, posed)),
+        ("attempts", f"{len(answer.attempts)}; {'interrupted' if answer.interrupted else reached}"),
+        ("", f"the best has seed {run.record['seed']}, {_schedule_line(run.schedule)}"),
+        ("simulated in", f"{si(answer.wall_time_s, 's')} of a budget of {si(answer.budget_s, 's')}"),
+        ("device time", f"{si(answer.device_time_s, 's')}, all attempts; {si(run.device_time_s, 's')} the best"),
+    ]
+    joules, best = answer.joules(boundary), _ledger_of(run, boundary)
+    where = f" at the {best.boundary} boundary" if best.boundary else ""
+    if joules is None:
+        facts += [("joules", f"not stated{where}"), *(("", reason) for reason in best.reasons)]
+    else:
+        facts.append(("joules", f"{si(joules, 'J')}, all attempts; {si(best.joules, 'J')} the best{where}"))
+    _print_facts(console, facts)
+
+
+def _ledger_of(run: Run, boundary: str | None) -> EnergyLedger:
+    import pbits
+
+    return pbits.price(run, boundary)
 
 
 def _schedule_line(schedule: Schedule) -> str:

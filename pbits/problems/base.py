@@ -176,19 +176,25 @@ class Problem(ABC):
             raise ValueError(f"encoding is {encoding!r}; {self.name} can be posed in the encodings {known}")
         return self._changed(encoding=encoding)
 
-    def penalised(self, penalty: float) -> Self:
-        """The same question with another weight of broken constraints.
+    def penalised(self, penalty: str | float) -> Self:
+        """The same question with another weight of broken constraints: a number, or by a rule.
 
         Raises
         ------
         ValueError
-            Where the encoding has no penalty, or for a weight that is not positive.
+            Where the encoding has no penalty, for a rule the problem does not know, or a weight that is not positive.
         """
         if self.penalty is None:
             raise ValueError(f"{self.name} has no penalty in this encoding; every state of its model is valid")
+        if isinstance(penalty, str):
+            return self._changed(penalty=self.penalty_by(penalty), penalty_rule=penalty)
         if not (np.isfinite(penalty) and penalty > 0):
             raise ValueError(f"penalty is {penalty!r}; it must be a positive number")
         return self._changed(penalty=float(penalty), penalty_rule="given")
+
+    def penalty_by(self, rule: str) -> float:
+        """The weight that a rule gives: "safe", "tight" or "auto", whose first weight is the tight one."""
+        raise ValueError(f"penalty is {rule!r}; {self.name} knows no rules: give a number")
 
     def _changed(self, **attributes: Any) -> Self:
         """A copy with other attributes, whose model is built anew."""
@@ -238,7 +244,7 @@ class Problem(ABC):
     def picture(self, solution: Solution) -> dict[str, Any] | None:
         """What a report draws of a solution, as JSON-ready values, or None if there is nothing to see.
 
-        One of {"kind": "tour", …}, {"kind": "images", …} and {"kind": "estimate", …}; see `pbits.report`.
+        Its "kind" is one of "tour", "images", "estimate", "graph" and "grid"; see `pbits.report.pictures`.
         """
         return None
 

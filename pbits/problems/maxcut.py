@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pbits.models import IsingModel
 from pbits.models.base import finite_vector, read_only, real_array, site_pairs
 from pbits.problems._files import number, read_lines, whole_number
-from pbits.problems.base import Problem, spins_of
+from pbits.problems.base import Problem, Solution, spins_of
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -142,6 +142,14 @@ class MaxCut(Problem):
             raise ValueError(f"the answer has shape {side.shape}; expected ({self.n},), one side per vertex")
         cut = side[self.edges[:, 0]] != side[self.edges[:, 1]]
         return float(self.weights[cut].sum())
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        return {
+            "kind": "graph",
+            "edges": self.edges.tolist(),
+            "groups": np.asarray(solution.value, dtype=int).tolist(),
+            "caption": f"cut of {solution}",
+        }
 
     def beta_range(self) -> tuple[float, float] | None:
         """β from 0.3/r to 6/w: r is the root mean square input of a p-bit at random spins, w the mean |w|."""

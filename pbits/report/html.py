@@ -9,12 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pbits.report import costs, lanes, plots
+from pbits.report import costs, lanes, pictures, plots
+from pbits.report.pictures import PICTURES
 from pbits.report.quantities import NONE, number, percent, si, words
 from pbits.report.summary import summary
 from pbits.report.tables import cells, headings
-
-_PICTURES = {"tour": plots.tour, "images": plots.images, "estimate": plots.estimate}
 
 
 def to_html(documents: Sequence[Mapping[str, Any]], title: str = "One problem, several machines") -> str:
@@ -125,10 +124,10 @@ def _table_row(document: Mapping[str, Any], row: Mapping[str, Any], footnotes: l
 def _pictures(ran: Sequence[tuple[int, Mapping[str, Any]]], anchor: str) -> Iterator[dict[str, Any]]:
     for k, row in ran:
         picture = row["picture"]
-        if not picture or picture["kind"] not in _PICTURES or picture.get("coordinates", True) is None:
+        if not picture or picture["kind"] not in PICTURES or picture.get("coordinates", True) is None:
             continue
         yield {
-            "svg": Markup(_PICTURES[picture["kind"]](picture, f"{anchor}-picture-{k}")),
+            "svg": Markup(pictures.to_svg(picture, f"{anchor}-picture-{k}")),
             "machine": row["machine"],
             "caption": picture.get("caption") or row["answer"]["text"] or "",
             "infeasible": row["answer"]["feasible"] is False,

@@ -1,4 +1,4 @@
-"""Pictures as inline SVG: the same bytes every time, and text that stays text."""
+"""Charts of runs as inline SVG: the same bytes every time, and text that stays text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, PathPatch
-from matplotlib.path import Path
+from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from pbits.report.lanes import check_timeline, in_order
@@ -32,7 +31,7 @@ _STYLE: dict[Any, Any] = {
     # City names may hold a dollar sign, which is no mathematics.
     **{"text.parse_math": False, "svg.fonttype": "none", "figure.dpi": 72, "axes.unicode_minus": True},
 }
-_WIDE, _SMALL, _BROAD = 4.7, 3.1, 7.4
+_WIDE, SMALL, _BROAD = 4.7, 3.1, 7.4
 _PHASE_FILLS = (("#1f4e79", ""), ("#8fb8de", ""), ("#f0c987", "//"), ("#c9c9c9", ".."), ("#8e6c8a", "\\\\"))
 _PHASES = ("programming", "warm-up", "sweeping", "sampling", "read-out")
 _SPAN_FILLS = {
@@ -41,91 +40,8 @@ _SPAN_FILLS = {
 }
 # A stretch that is drawn beside the whole run, where that would hide it: so many frames.
 _FRAMES = 4
-_MOST_NAMES = 30
 _MOST_LABELS = 16
 _APART = 8
-
-
-def tour(picture: Mapping[str, Any], key: str) -> str:
-    """Cities on the map, and the tour through them; a state that is no tour says so across the map."""
-    points = np.array(picture["coordinates"], dtype=float).reshape(-1, 2)
-    names = picture.get("names") or []
-    feasible = bool(picture["feasible"])
-    with _styled():
-        extent = np.ptp(points, axis=0)
-        figure, axes = _canvas(_SMALL, _SMALL * float(np.clip(extent[1] / (extent[0] or 1.0), 0.6, 1.3)))
-        if picture["tour"]:
-            closed = points[[*picture["tour"], picture["tour"][0]]]
-            axes.plot(*closed.T, color=COLOURS[0] if feasible else MUTED, lw=1.4, ls="-" if feasible else ":")
-        axes.plot(*points.T, "o", color=INK if feasible else MUTED, ms=4)
-        if len(names) <= _MOST_NAMES:
-            for name, point, (right, up) in zip(names, points, _outwards(points)):
-                axes.annotate(
-                    str(name),
-                    tuple(point),
-                    xytext=(4 if right else -4, 3 if up else -3),
-                    textcoords="offset points",
-                    ha="left" if right else "right",
-                    va="bottom" if up else "top",
-                    fontsize=8.5,
-                )
-        if not feasible:
-            axes.text(
-                0.5, 0.5, "INFEASIBLE", transform=axes.transAxes, color=ALARM, fontsize=17, rotation=20,
-                ha="center", va="center", fontweight="bold",
-                bbox={"boxstyle": "square,pad=0.25", "fc": "white", "ec": ALARM, "alpha": 0.85},
-            )  # fmt: skip
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.margins(0.2, 0.08)
-        axes.set_axis_off()
-        return _svg(figure, key, picture.get("caption") or ("tour" if feasible else "infeasible tour"))
-
-
-def images(picture: Mapping[str, Any], key: str) -> str:
-    """Panels side by side: +1 is dark."""
-    rows, columns = picture["shape"]
-    panels = picture["panels"]
-    across = min(len(panels), 4)
-    down = -(-len(panels) // across)
-    with _styled():
-        figure = Figure(figsize=(1.25 * across, 1.45 * down), layout="constrained")
-        grid = figure.subplots(down, across, squeeze=False).ravel()
-        for axes in grid:
-            axes.set_axis_off()
-        for axes, panel in zip(grid, panels):
-            pixels = np.reshape(panel["values"], (rows, columns))
-            squares = [_square(x, y) for y, x in zip(*np.nonzero(pixels > 0))]
-            axes.add_patch(PathPatch(_square(0, 0, columns, rows), facecolor="#eef1f4", edgecolor="none"))
-            if squares:
-                dark = Path.make_compound_path(*squares)
-                axes.add_patch(PathPatch(dark, facecolor=INK, edgecolor=INK, linewidth=0.2))
-            axes.set_xlim(0, columns)
-            axes.set_ylim(rows, 0)
-            axes.set_aspect("equal")
-            axes.set_title(panel["label"], fontsize=8)
-        return _svg(figure, key, ", ".join(panel["label"] for panel in panels))
-
-
-def estimate(picture: Mapping[str, Any], key: str) -> str:
-    """Sampled mean ± standard deviation on top of the exact ones."""
-    labels = picture["labels"]
-    places = np.arange(len(labels))
-    with _styled():
-        figure, axes = _canvas(_SMALL, 1.1 + 0.21 * len(labels))
-        if picture.get("exact_mean") is not None:
-            axes.errorbar(
-                _floats(picture["exact_mean"]), places, xerr=_spread(picture.get("exact_sd")), fmt="|", ms=9,
-                color=FAINT, mec=MUTED, elinewidth=7, capsize=0, label="exact ± sd", zorder=1,
-            )  # fmt: skip
-        axes.errorbar(
-            _floats(picture["mean"]), places, xerr=_spread(picture.get("sd")), fmt="o", ms=4,
-            color=COLOURS[0], elinewidth=1.2, capsize=2, label="sampled ± sd", zorder=2,
-        )  # fmt: skip
-        axes.set_yticks(places, labels)
-        axes.set_ylim(len(labels) - 0.4, -0.6)
-        axes.axvline(0, color=FAINT, lw=0.8, zorder=0)
-        figure.legend(loc="outside lower center", ncols=2)
-        return _svg(figure, key, "posterior means with standard deviations, sampled and exact")
 
 
 def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
@@ -134,25 +50,25 @@ def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
     Where one is far above all that the best one passes through, energies are counted from the lowest and drawn
     logarithmically, so that it does not press the others flat.
     """
-    lowest = min(float(np.nanmin(_floats(trace["lowest"]))) for _, _, trace in rows)
-    means = [_floats(trace["mean"]) - lowest for _, _, trace in rows]
+    lowest = min(float(np.nanmin(floats(trace["lowest"]))) for _, _, trace in rows)
+    means = [floats(trace["mean"]) - lowest for _, _, trace in rows]
     widest = max(float(np.nanmax(mean)) for mean in means)
     best = min(means, key=lambda mean: mean[-1])
     far = widest > _APART * float(np.nanmax(best))
     # Linear up to where the best one ends, with no more than three decades above.
     knee = max(float(best[-1]), widest / 1000)
     base = lowest if far else 0.0
-    with _styled():
+    with styled():
         figure, axes = _canvas(_WIDE, 3.6)
         for place, (name, k, trace) in enumerate(rows):
             sweeps, colour = trace["sweeps"], _of(COLOURS, k)
             apart = max(1, len(sweeps) // 7)
             # Thinner and thinner, with shifted markers, so that lines on top of each other can all be seen.
             axes.plot(
-                sweeps, _floats(trace["mean"]) - base, color=colour, lw=max(2.6 - 0.45 * place, 0.8), ms=4.5,
+                sweeps, floats(trace["mean"]) - base, color=colour, lw=max(2.6 - 0.45 * place, 0.8), ms=4.5,
                 marker=_of(MARKERS, k), markevery=(place * apart // len(rows), apart), label=name,
             )  # fmt: skip
-            axes.plot(sweeps, _floats(trace["lowest"]) - base, color=colour, lw=0.9, ls=(0, (2, 1.5)), alpha=0.8)
+            axes.plot(sweeps, floats(trace["lowest"]) - base, color=colour, lw=0.9, ls=(0, (2, 1.5)), alpha=0.8)
         axes.set_xlabel("sweeps")
         axes.set_ylabel("energy E(s)")
         if far:
@@ -162,15 +78,15 @@ def traces(rows: Sequence[tuple[str, int, Mapping[str, Any]]], key: str) -> str:
             axes.set_ylabel(f"E(s) above the lowest, {number(lowest)}\nlogarithmic beyond {number(knee)}")
         axes.grid(axis="y", color=FAINT, lw=0.5)
         figure.legend(loc="outside lower center", ncols=2)
-        return _svg(figure, key, "energy against sweeps, mean and lowest over chains, all machines")
+        return svg(figure, key, "energy against sweeps, mean and lowest over chains, all machines")
 
 
 def law(distance: Mapping[str, Any], k: int, key: str) -> str:
     """Shares of the states: sampled as bars, exact as outlines."""
-    sampled, law_ = _floats(distance["sampled"]), _floats(distance["exact"])
+    sampled, law_ = floats(distance["sampled"]), floats(distance["exact"])
     places = np.arange(len(sampled))
-    with _styled():
-        figure, axes = _canvas(_SMALL, 2.3)
+    with styled():
+        figure, axes = _canvas(SMALL, 2.3)
         axes.bar(places, sampled, width=0.8, color=_of(COLOURS, k), alpha=0.65, label="sampled")
         axes.bar(places, law_, width=0.8, fill=False, edgecolor=INK, linewidth=1.1, label="exact")
         if len(sampled) <= _MOST_LABELS:
@@ -180,7 +96,7 @@ def law(distance: Mapping[str, Any], k: int, key: str) -> str:
             axes.set_xticks([])
         axes.set_ylabel("share")
         figure.legend(loc="outside lower center", ncols=2)
-        return _svg(figure, key, "sampled and exact share of each state")
+        return svg(figure, key, "sampled and exact share of each state")
 
 
 def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
@@ -188,7 +104,7 @@ def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
 
     Each row has `name`, `colour` (its number), and what a document says under "quality".
     """
-    with _styled():
+    with styled():
         figure, axes = _canvas(_WIDE, 0.9 + 0.42 * len(rows))
         known = [row[part] for row in rows for part in ("joules", "low", "high", "at_least") if row[part]]
         axes.set_xscale("log")
@@ -213,7 +129,7 @@ def joules(rows: Sequence[Mapping[str, Any]], label: str, key: str) -> str:
         axes.xaxis.minorticks_off()
         axes.set_xlabel(label)
         axes.grid(axis="x", color=FAINT, lw=0.5)
-        return _svg(figure, key, f"{label}, with the stated ranges")
+        return svg(figure, key, f"{label}, with the stated ranges")
 
 
 def _at(row: Mapping[str, Any]) -> str:
@@ -224,7 +140,7 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
     """Shares of the device time by phase: (name, seconds by phase, seconds in all)."""
     found = {kind for _, spent, _ in rows for kind in spent}
     kinds = [kind for kind in _PHASES if kind in found] + sorted(found - set(_PHASES))
-    with _styled():
+    with styled():
         figure, axes = _canvas(_WIDE, 1.0 + 0.36 * len(rows))
         for place, (_, spent, total) in enumerate(rows):
             known = sum(seconds for seconds in spent.values() if seconds)
@@ -248,7 +164,7 @@ def phases(rows: Sequence[tuple[str, Mapping[str, float | None], float | None]],
         axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
         axes.set_xlabel("share of the seconds that are stated")
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
-        return _svg(figure, key, "share of device time by phase of work")
+        return svg(figure, key, "share of device time by phase of work")
 
 
 def gantt(timeline: Mapping[str, Any] | None, key: str = "gantt") -> str:
@@ -273,7 +189,7 @@ def gantt(timeline: Mapping[str, Any] | None, key: str = "gantt") -> str:
         raise ValueError("this timeline has no spans: the device time of the run is nought, or is not stated")
     window = first_frames(timeline)
     lanes = len(timeline["lanes"])
-    with _styled():
+    with styled():
         panels = 1 if window is None else 2
         figure = Figure(figsize=(_BROAD, 0.55 + panels * (0.6 + 0.3 * lanes)), layout="constrained")
         upper, *lower = figure.subplots(panels, 1, squeeze=False).ravel()
@@ -286,7 +202,7 @@ def gantt(timeline: Mapping[str, Any] | None, key: str = "gantt") -> str:
         shown = dict.fromkeys(span["phase"] for span in timeline["spans"])
         handles = [Patch(facecolor=_SPAN_FILLS.get(phase, MUTED), label=phase) for phase in shown]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        return _svg(figure, key, "what each lane of the machine does when")
+        return svg(figure, key, "what each lane of the machine does when")
 
 
 def first_frames(timeline: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -326,19 +242,12 @@ def draw_spans(axes: Axes, timeline: Mapping[str, Any], window: tuple[float, flo
     axes.xaxis.set_major_locator(MaxNLocator(6))
 
 
-def _outwards(points: np.ndarray) -> np.ndarray:
-    """For each point whether right and up lead away from the others, the near ones above all; (n, 2) bool."""
-    steps = points[:, None] - points[None]
-    squares = (steps**2).sum(axis=-1, keepdims=True)
-    return (steps / np.where(squares > 0, squares, np.inf)).sum(axis=1) >= 0
-
-
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
-def _styled():
+def styled():
     return matplotlib.rc_context(_STYLE)
 
 
@@ -346,19 +255,11 @@ def _of(choices: Sequence[str], k: int) -> str:
     return choices[k % len(choices)]
 
 
-def _floats(values: Sequence[float | None]) -> np.ndarray:
+def floats(values: Sequence[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in values])
 
 
-def _spread(values: Sequence[float | None] | None) -> np.ndarray | None:
-    return None if values is None else _floats(values)
-
-
-def _square(x: float, y: float, width: float = 1, height: float = 1) -> Path:
-    return Path([(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)], closed=True)
-
-
-def _svg(figure: Figure, key: str, description: str) -> str:
+def svg(figure: Figure, key: str, description: str) -> str:
     """The figure for a page that may hold many: ids of its own, no date, scalable, and a text for readers."""
     buffer = io.StringIO()
     # The salt keeps ids the same from one time to the next, and different between the figures of a page.

@@ -41,7 +41,7 @@ def test_version(cli):
     assert cli("--version").output == f"pbits {pbits.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["compare"], ["catalogue"], ["explain"], ["report"]])
+@pytest.mark.parametrize("command", [[], ["solve"], ["run"], ["compare"], ["catalogue"], ["explain"], ["report"]])
 def test_help_reads_like_documentation(cli, command):
     result = cli(*command, "--help")
     assert result.exit_code == 0
@@ -139,6 +139,24 @@ def test_run_takes_a_machine_that_holds_the_problem(cli, tmp_path):
     assert result.exit_code == 0, result.output
     assert pbits.Run.load(tmp_path / "fit.npz").machine == "langevin-rc-illustrative"
     assert "illustrative)" in result.output
+
+
+def test_solve_tells_method_answer_and_what_it_took(cli, tmp_path):
+    args = ["solve", "capitals", "-m", "fpga-all-to-all", "--budget", "0.3", "--seed", "1", "--method", "anneal"]
+    result = cli(*args, "--plot", "tour.png", "-o", "best.npz", "--boundary", "board")
+    assert result.exit_code == 0, result.output
+    for part in ("anneal", "6124 km", "Berlin – Copenhagen", "best known, was reached", "all attempts", "board boundary"):
+        assert part in result.output
+    assert written(tmp_path) == ["best.npz", "tour.png"]
+    assert pbits.Run.load("best.npz").solution.objective == 6124
+
+
+def test_solve_refuses_before_the_work(cli, tmp_path):
+    refused(cli("solve", "capitals", "--plot", "tour.txt"), "tour.txt", ".png, .svg, .pdf")
+    refused(cli("solve", "capitals", "--method", "magic"), "'magic'", "anneal, temper, population")
+    refused(cli("solve", "capitals", "--penalty", "soft", "--budget", "0.1"), "'soft'")
+    refused(cli("solve", "and-gate", "--budget", "-1"), "budget_s is -1")
+    assert written(tmp_path) == []
 
 
 def test_explain_traces_device_times_with_their_ranges(cli, tmp_path):

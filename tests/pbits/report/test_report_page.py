@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pbits import report
-from pbits.report import plots
+from pbits.report import pictures
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -163,4 +163,4 @@ def test_joules_without_any_known_value_draw_no_chart(sampling):
 
 def test_captions_in_other_scripts_do_not_warn(anneal):
     anneal["rows"][0]["picture"]["names"] = ["東京", "Ω", "ß", "é", "क"]
-    assert "東京" in plots.tour(anneal["rows"][0]["picture"], "k")
+    assert "東京" in pictures.to_svg(anneal["rows"][0]["picture"], "k")

@@ -1,0 +1,465 @@
+"""`solve`: one call from a problem to its answer, within a budget of this computer's seconds."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbits.algorithms import anneal_population, temper
+from pbits.algorithms.estimation import total_device_time, total_joules
+from pbits.ledger import EnergyLedger, price
+from pbits.models import EnergyModel, IsingModel
+from pbits.parameters import Figure
+from pbits.problems.base import Problem, Solution
+from pbits.result import Run
+from pbits.runner import run, suggested_schedule
+from pbits.streams import fresh_seed
+from pbits.substrate import NotMappable, Substrate, load
+
+BUDGET_S = 10.0
+"""Seconds of emulation when none are given."""
+
+ALGORITHMS = ("anneal", "temper", "population")
+
+# Attempts get these shares of the budget, shortest first: an easy problem is solved by the first, and a penalty that is
+# too low is found out by it.
+_SHARES = 0.02, 0.08, 0.3, 0.6
+# The pilot that measures how fast a method is.
+_PILOT_SWEEPS = 4
+_RAISE = 1.2
+# What is left after them, because methods were quicker than foreseen, goes into a few more.
+_MOST_MORE = 8
+_NEARLY = 0.85
+_MOST_RAISES = 40
+_ENOUGH_VALID = 0.5
+_LEVELS = 24
+# Models with more neighbours than this have clusters that fill them, and cluster moves that only relabel.
+_CLUSTER_DEGREE = 6
+
+Progress = bool | Callable[[float, float], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Attempt:
+    """One run of a method, and what it gave.
+
+    Attributes
+    ----------
+    run : Run
+    solution : Solution
+        Of its draws, repaired where that was asked for.
+    penalty : float or None
+    sweeps : int
+    seed : int
+    ended_s : float
+        Seconds of the budget that were spent when it ended.
+    """
+
+    run: Run
+    solution: Solution
+    penalty: float | None
+    sweeps: int
+    seed: int
+    ended_s: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Answer:
+    """What `solve` found, and all that it took.
+
+    Attributes
+    ----------
+    solution : Solution
+        The best of all attempts.
+    problem : Problem
+        As posed: in which encoding, with which penalty.
+    run : Run
+        The attempt that gave the solution.
+    ledger : EnergyLedger
+        Of that run. `joules` has those of all attempts.
+    method : str
+        "encoding:algorithm", or the algorithm alone where there is one encoding.
+    reason : str
+        Why that method.
+    attempts : tuple of Attempt
+        In the order they were made, each with another seed.
+    reached : bool
+        Whether the goal, or else the best score known, was reached; it ends the search.
+    interrupted : bool
+        Whether the keyboard ended it.
+    budget_s : float
+    """
+
+    solution: Solution
+    problem: Problem
+    run: Run
+    ledger: EnergyLedger
+    method: str
+    reason: str
+    attempts: tuple[Attempt, ...]
+    reached: bool
+    interrupted: bool
+    budget_s: float
+
+    def __repr__(self) -> str:
+        return f"Answer({self.solution}, method={self.method!r}, attempts={len(self.attempts)})"
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(attempt.run for attempt in self.attempts)
+
+    @property
+    def device_time(self) -> Figure:
+        """Of all attempts."""
+        return total_device_time(self.runs)
+
+    @property
+    def device_time_s(self) -> float | None:
+        """Of all attempts; None where the machine has no clock."""
+        return self.device_time.value
+
+    @property
+    def wall_time_s(self) -> float:
+        """Seconds of this computer in which the machine was emulated, of all attempts."""
+        return math.fsum(one.wall_time_s for one in self.runs)
+
+    def joules(self, boundary: str | None = None) -> float | None:
+        """Of all attempts, at a boundary; None where those of any are not known. `ledger` tells why."""
+        return total_joules(self.runs, boundary)
+
+    def plot(self, path: str | Path) -> None:
+        """Write a picture of the solution, where the problem has one, and of how its run came down to it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A PNG, SVG or PDF file, by its suffix.
+        """
+        from pbits.report.pictures import save
+
+        trace = self.run.trace
+        lowest, median, highest = np.quantile(trace.energies, [0, 0.5, 1], axis=0)
+        text = textwrap.wrap(f"{self.method} on {self.run.machine}: {self.solution}", 110)
+        history = {
+            "title": "\n".join([self.problem.name, *text]),
+            "sweeps": trace.steps.tolist(),
+            "lowest": lowest.tolist(),
+            "median": median.tolist(),
+            "highest": highest.tolist(),
+        }
+        save(Path(path), self.problem.picture(self.solution), history, self._landscape())
+
+    def _landscape(self) -> dict[str, Any]:
+        """Of each chain's last state, how far it is from the lowest of them."""
+        last, energies = self.run.states[:, -1], self.run.energies[:, -1]
+        lowest = last[energies.argmin()]
+        if self.run.model.domain == "permutation":
+            return {"distances": _edges_lost(last, lowest), "energies": energies.tolist(), "of": "steps of the tour"}
+        differ = (last != lowest).mean(axis=1)
+        if isinstance(self.run.model, IsingModel) and not self.run.model.h.any():
+            # Without fields a state and its negative are alike.
+            differ = np.minimum(differ, 1 - differ)
+        return {"distances": differ.tolist(), "energies": energies.tolist(), "of": "sites"}
+
+
+def solve(
+    problem: Problem,
+    machine: str | Path | Substrate = "ideal",
+    method: str = "auto",
+    budget_s: float | None = None,
+    seed: int | None = None,
+    *,
+    penalty: str | float | None = None,
+    repair: bool = False,
+    chip_seed: int = 0,
+    progress: Progress = False,
+) -> Answer:
+    """Search for the best answer to a problem, on a machine, within a budget.
+
+    The method runs with 2, 8, 30 and 60 % of the budget, and with what is then left, each time from other states; it
+    stops early where the goal, or the best score known, is reached. A penalty that is chosen by rule "auto" is raised
+    by 1.2 after each attempt of which less than half of the reads were valid, as often as the first share lasts and
+    once after each later one.
+
+    Parameters
+    ----------
+    problem : Problem
+    machine : str, path or Substrate
+    method : str
+        "auto", an algorithm ("anneal", "temper", "population"), one of the problem's encodings, or both as in
+        "one-hot:temper". "auto" takes permutation moves where the problem and the machine know them, else the first of
+        the problem's encodings that the machine can hold, and anneals.
+    budget_s : float, optional
+        Seconds of this computer for emulating the machine; compilation, reading and scoring are not counted. 10 when
+        absent.
+    seed : int, optional
+        Drawn and kept in the runs when absent. How many sweeps fit in the budget depends on this computer; each
+        attempt's `sweeps` and `seed` make it again.
+    penalty : {"safe", "tight", "auto"} or float, optional
+        Of broken constraints; as the problem was made when absent.
+    repair : bool
+        Whether reads that break constraints are repaired before they are scored.
+    chip_seed : int
+    progress : bool or callable
+        True shows a bar; a callable gets (seconds spent, budget).
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    NotMappable
+        When the machine can hold the problem in none of its encodings; all reasons at once.
+    ValueError
+        For an unknown method or encoding, or a budget that is not positive.
+
+    Examples
+    --------
+    >>> import pbits
+    >>> square = pbits.problems.TravelingSalesman.from_coordinates([[0, 0], [0, 1], [1, 1], [1, 0]])
+    >>> answer = pbits.solve(square, method="one-hot:anneal", budget_s=0.2, seed=1)
+    >>> answer.solution.feasible, answer.solution.objective
+    (True, 4.0)
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"solve takes a Problem, not a {type(problem).__name__}; run takes models")
+    budget = BUDGET_S if budget_s is None else float(budget_s)
+    if not 0 < budget < math.inf:
+        raise ValueError(f"budget_s is {budget_s}; it must be a positive number of seconds")
+    substrate = machine if isinstance(machine, Substrate) else load(machine)
+    encoding, algorithm = _parted(problem, method)
+    posed, reason = _posed(problem, substrate, encoding)
+    if penalty is not None:
+        posed = posed.penalised(penalty)
+    root = fresh_seed() if seed is None else seed
+    search = _Search(posed, substrate, algorithm, budget, repair, chip_seed, root)
+    with _reporting(progress, budget, posed.name) as report:
+        search.go(report)
+    return search.answer(f"{posed.encoding}:{algorithm}" if posed.encoding else algorithm, reason)
+
+
+def _parted(problem: Problem, method: str) -> tuple[str | None, str]:
+    """(encoding or None, algorithm) of a method's name."""
+    parts = [] if method == "auto" else method.split(":")
+    encodings = [part for part in parts if part in problem.encodings]
+    algorithms = [part for part in parts if part in ALGORITHMS]
+    if len(encodings) > 1 or len(algorithms) > 1 or len(encodings) + len(algorithms) < len(parts):
+        known = f"algorithms {', '.join(ALGORITHMS)}"
+        if problem.encodings:
+            known += f" and encodings {', '.join(problem.encodings)}, or both as 'encoding:algorithm'"
+        raise ValueError(f"method is {method!r}; {problem.name} knows 'auto', the {known}")
+    return (encodings[0] if encodings else None), (algorithms[0] if algorithms else "anneal")
+
+
+def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[Problem, str]:
+    """The problem in an encoding that the machine can hold, and why that one."""
+    if encoding is not None:
+        return problem.encoded(encoding) if encoding != problem.encoding else problem, "asked for"
+    names = [problem.encoding] if problem.encoding else [""]
+    names = [*(n for n in problem.encodings if n == "permutation"), *names, *problem.encodings]
+    reasons: list[str] = []
+    for name in dict.fromkeys(names):
+        posed = problem if name == problem.encoding else problem.encoded(name)
+        try:
+            refused = machine.limits(posed.to_model(), suggested_schedule(posed, machine))
+        except ValueError as error:
+            refused = [str(error)]
+        if not refused:
+            moves = "every state is valid, and moves keep it so" if name == "permutation" else ""
+            first = "the first of its encodings that the machine can hold" if name else "the one way to pose it"
+            return posed, moves or first
+        reasons += [f"{name}: {reason}" if name else reason for reason in refused]
+    raise NotMappable(machine.name, reasons)
+
+
+class _Search:
+    """Attempts at one problem until it is solved or the budget is spent."""
+
+    def __init__(
+        self, posed: Problem, machine: Substrate, algorithm: str, budget: float, repair: bool, chip_seed: int, root: int
+    ):
+        self._posed = posed
+        self._machine = machine
+        self._algorithm = algorithm
+        self._budget = budget
+        self._repair = repair
+        self._chip_seed = chip_seed
+        self._seeds = _seeds(root)
+        self._spent = 0.0
+        self._attempts: list[Attempt] = []
+        self._interrupted = False
+
+    def go(self, report: Callable[[float], None]) -> None:
+        try:
+            # The first run compiles; the second one tells how fast the method is.
+            for _ in range(2):
+                pilot = self._run(self._posed, _PILOT_SWEEPS, next(self._seeds))
+            seconds_per_sweep = pilot.wall_time_s / _PILOT_SWEEPS
+            for place, share in enumerate([*_SHARES, *[1.0] * _MOST_MORE]):
+                until = min(self._budget, self._spent + share * self._budget)
+                for _ in range(_MOST_RAISES if place == 0 else 1):
+                    sweeps = max(_PILOT_SWEEPS, int((until - self._spent) / seconds_per_sweep))
+                    attempt = self._attempt(sweeps)
+                    seconds_per_sweep = attempt.run.wall_time_s / sweeps
+                    report(self._spent)
+                    raised = self._raise_penalty(attempt)
+                    if self._reached() or not raised:
+                        break
+                    until = max(until, self._spent)
+                if self._reached() or self._spent >= _NEARLY * self._budget:
+                    return
+        except KeyboardInterrupt:
+            if not self._attempts:
+                raise
+            self._interrupted = True
+
+    def _attempt(self, sweeps: int) -> Attempt:
+        seed = next(self._seeds)
+        done = self._run(self._posed, sweeps, seed)
+        self._spent += done.wall_time_s
+        solution = done.solution
+        assert solution is not None, "a problem was run"
+        if self._repair and solution.valid_fraction < 1:
+            states = done.states.reshape(-1, done.states.shape[-1])
+            solution = self._posed.solution(states, done.energies.reshape(-1), repair=True)
+        attempt = Attempt(
+            run=done,
+            solution=solution,
+            penalty=self._posed.penalty,
+            sweeps=sweeps,
+            seed=seed,
+            ended_s=self._spent,
+        )
+        self._attempts.append(attempt)
+        return attempt
+
+    def _run(self, posed: Problem, sweeps: int, seed: int) -> Run:
+        options: dict[str, Any] = {"seed": seed, "chip_seed": self._chip_seed}
+        if self._algorithm == "anneal":
+            usual = posed.annealing().get("levels", 50)
+            wanted = {"sweeps": sweeps, "levels": min(usual, sweeps)}
+            return run(posed, self._machine, suggested_schedule(posed, self._machine, **wanted), judge=False, **options)
+        span = posed.beta_range()
+        if span is None:
+            raise ValueError(f"{posed.name} knows no range of β; anneal or temper it with a schedule of your own")
+        if self._algorithm == "temper":
+            betas = np.geomspace(*span, _LEVELS)
+            clusters = _clusters(posed.to_model()) and not posed.clamp()
+            draws = min(50, sweeps)
+            done = temper(
+                posed, self._machine, betas=betas, sweeps=sweeps, n_samples=draws, copies=2, icm=clusters, **options
+            )
+            return done.run
+        levels = 51
+        each = max(1, sweeps // levels)
+        return anneal_population(
+            posed, self._machine, beta_stop=span[1], levels=levels, sweeps=each, population=256, **options
+        ).run
+
+    def _raise_penalty(self, attempt: Attempt) -> bool:
+        """Whether it was raised: by rule "auto", where less than half of the reads were valid."""
+        posed = self._posed
+        if posed.penalty_rule != "auto" or posed.penalty is None or attempt.solution.valid_fraction >= _ENOUGH_VALID:
+            return False
+        self._posed = replace_penalty(posed, _RAISE * posed.penalty)
+        return True
+
+    def _best(self) -> Attempt:
+        def worth(attempt: Attempt) -> tuple[bool, float]:
+            score = attempt.solution.objective
+            if score is None:
+                return attempt.solution.feasible, -float(attempt.run.best_energy)
+            return True, score if self._posed.sense == "max" else -score
+
+        return max(self._attempts, key=worth)
+
+    def _reached(self) -> bool:
+        if not self._attempts:
+            return False
+        target = self._posed.optimum if self._posed.goal is None else self._posed.goal
+        score = self._best().solution.objective
+        if target is None or score is None:
+            return False
+        near = 1e-9 * max(1.0, abs(target))
+        return score >= target - near if self._posed.sense == "max" else score <= target + near
+
+    def answer(self, method: str, reason: str) -> Answer:
+        best = self._best()
+        posed = self._posed
+        if best.penalty is not None and best.penalty != posed.penalty:
+            posed = replace_penalty(posed, best.penalty)
+        return Answer(
+            solution=best.solution,
+            problem=posed,
+            run=best.run,
+            ledger=price(best.run),
+            method=method,
+            reason=reason,
+            attempts=tuple(self._attempts),
+            reached=self._reached(),
+            interrupted=self._interrupted,
+            budget_s=self._budget,
+        )
+
+
+def replace_penalty(problem: Problem, penalty: float) -> Problem:
+    """The problem with another weight, chosen by the same rule."""
+    rule = problem.penalty_rule
+    changed = problem.penalised(penalty)
+    changed.penalty_rule = rule
+    return changed
+
+
+def _edges_lost(tours: NDArray, best: NDArray) -> list[float]:
+    """Of each permutation, the share of neighbours round the ring that are no neighbours in the best one."""
+    follows = np.empty(len(best), dtype=np.int64)
+    follows[best] = np.roll(best, -1)
+    nexts = np.roll(tours, -1, axis=1)
+    kept = (follows[tours] == nexts) | (follows[nexts] == tours)
+    return (1 - kept.mean(axis=1)).tolist()
+
+
+def _clusters(model: EnergyModel) -> bool:
+    """Whether cluster moves help: few neighbours, and no fields."""
+    return isinstance(model, IsingModel) and model.degrees.mean() <= _CLUSTER_DEGREE and not model.h.any()
+
+
+def _seeds(root: int) -> Iterator[int]:
+    sequence = np.random.SeedSequence(root)
+    while True:
+        yield int(sequence.spawn(1)[0].generate_state(1)[0])
+
+
+class _reporting:
+    """A progress bar over the budget, the caller's function, or nothing."""
+
+    def __init__(self, progress: Progress, budget: float, name: str):
+        self._progress, self._budget, self._name = progress, budget, name
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[[float], None]:
+        if self._progress is True:
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(transient=True)
+            self._task = self._bar.add_task(self._name, total=self._budget)
+            self._bar.start()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _report(self, spent: float) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=spent)
+        if callable(self._progress):
+            self._progress(spent, self._budget)
