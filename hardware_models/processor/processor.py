@@ -22,10 +22,10 @@ A comparison is only as honest as its baseline is strong. These assumptions favo
 
 These do not:
 
-- An update costs 2 operations per neighbour for its field, `DECISION_FLOPS` for the sigmoid and the comparison,
-  and `RNG_FLOPS` for 32 random bits by Philox: integer operations, counted at the floating-point rate. Cheaper
-  generators, fewer random bits, fields kept up to date at each flip, tensor cores and half precision are
-  credited nowhere.
+- An update costs 2 operations per neighbour for its field, `DECISION_FLOPS` for the sigmoid and the comparison (of
+  categories and many-body terms see `sweep_work`), and `RNG_FLOPS` for 32 random bits by Philox: integer operations,
+  counted at the floating-point rate. Cheaper generators, fewer random bits, fields kept up to date at each flip,
+  tensor cores and half precision are credited nowhere.
 - Many chains in the bits of a word, much faster where couplings take few values, are credited only through a
   published rate.
 - A weight is 4 bytes and its index 4 more, in dense models too; a spin is one byte. On the whole processor a
@@ -73,8 +73,18 @@ from hardware_models.processor.tiers import (
     Units,
     execution,
 )
+from hardware_models.processor.work import sweep_work
 from pbits.kernels.philox import normals
-from pbits.models import DiffusionModel, EnergyModel, GaussianModel, IsingModel, PotentialModel, QuarticModel
+from pbits.models import (
+    CategoricalModel,
+    DiffusionModel,
+    EnergyModel,
+    GaussianModel,
+    IsingModel,
+    PolynomialModel,
+    PotentialModel,
+    QuarticModel,
+)
 from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
@@ -82,10 +92,8 @@ from pbits.substrate import Capabilities, Execution, Law, NotMappable, Observer,
 from pbits.sweeps import RANDOM_BITS_PER_UPDATE, heat_bath
 
 KINDS = ("gpu", "cpu")
-
-DECISION_FLOPS = 10.0
-"""Exponential, reciprocal, comparison and store of one update (assumed)."""
-WEIGHT_BYTES = 8
+# Models that are swept site by site.
+_SWEPT = IsingModel, CategoricalModel, PolynomialModel
 
 NOT_CHARGED = (
     "moving the model to the processor and the draws to its host",
@@ -94,7 +102,7 @@ NOT_CHARGED = (
 
 
 class Processor(Substrate):
-    """A GPU or a CPU: Ising models by chromatic Gibbs sweeps, Gaussian models by Cholesky, paths of Langevin equations.
+    """A GPU or a CPU: spins and categories by chromatic Gibbs sweeps, Gaussian models by Cholesky, Langevin paths.
 
     Parameters
     ----------
@@ -176,8 +184,8 @@ class Processor(Substrate):
         self._published = published
         self._tdp_w = tdp_w
         self.capabilities = Capabilities(
-            domains=frozenset({"spin", "real"}),
-            models=(IsingModel, GaussianModel, DiffusionModel, QuarticModel, PotentialModel),
+            domains=frozenset({"spin", "category", "real"}),
+            models=(*_SWEPT, GaussianModel, DiffusionModel, QuarticModel, PotentialModel),
             unchecked=() if memory_bytes is not None else ("memory: not stated",),
         )
 
@@ -188,8 +196,9 @@ class Processor(Substrate):
         if reasons:
             return reasons
         chains = 1 if schedule is None else schedule.chains
-        if isinstance(model, IsingModel):
-            needed = _held_bytes(model) + model.n * chains
+        if isinstance(model, _SWEPT):
+            work = sweep_work(model)
+            needed = work.held_bytes + work.site_bytes * model.n * chains
         else:
             needed = NUMBER_BYTES * (model.n**2 + model.n * chains)
             if schedule is not None and schedule.betas().min() == 0:
@@ -210,7 +219,7 @@ class Processor(Substrate):
             "timed_as": "float32",
             "not_charged": list(NOT_CHARGED),
         }
-        if isinstance(model, IsingModel):
+        if isinstance(model, _SWEPT):
             return GibbsProgram(
                 model,
                 placement.clamp,
@@ -237,7 +246,7 @@ class GibbsProgram(Program):
 
     def __init__(
         self,
-        model: IsingModel,
+        model: EnergyModel,
         clamp: dict[int, float],
         roofline: Roofline,
         units: Units,
@@ -254,8 +263,9 @@ class GibbsProgram(Program):
         self._steps_in_a_unit = steps_in_a_unit
         self._notes = notes
         self._scan = scan_of("chromatic", model)
+        self._work = sweep_work(model)
 
-    def realised(self, beta: float) -> IsingModel:
+    def realised(self, beta: float) -> EnergyModel:
         return self._model
 
     def law(self, beta: float) -> Law:
@@ -267,30 +277,34 @@ class GibbsProgram(Program):
         clamped = np.array(sorted(self._clamp), dtype=np.int64)
         classes = self._scan.without(clamped).sizes
         free = n - len(clamped)
-        neighbours = int(np.delete(self._model.degrees, clamped).sum())
+        work = self._work
+
+        def of_free(each: NDArray) -> float:
+            return np.delete(each, clamped).sum().item()
+
         frames = schedule.frames(tally.steps)
-        weights = tally.steps * chains * neighbours
+        weights = tally.steps * chains * of_free(work.reads)
         steered = tally.steered
         # Of a policy that goes by energies: all of them, in every round. What it computes itself is not counted.
         rounds = steered.rounds if steered is not None and steered.looks else 0
-        flops = 2 * weights + (DECISION_FLOPS + RNG_FLOPS) * tally.updates
-        flops += rounds * chains * (self._model.csr.nnz + 2 * n)
-        spins_moved = sum(n - int(size) for size in classes) + free
+        flops = tally.steps * chains * of_free(work.flops) + RNG_FLOPS * tally.updates
+        flops += rounds * chains * work.energy_flops
+        sites_moved = sum(n - int(size) for size in classes) + free
         read_out = frames * n * chains
-        weights_moved = tally.steps * WEIGHT_BYTES * neighbours
-        moved = weights_moved + tally.steps * chains * spins_moved + read_out
-        moved += rounds * (WEIGHT_BYTES * self._model.n_couplings + chains * n)
+        weights_moved = tally.steps * of_free(work.weight_bytes)
+        moved = weights_moved + work.site_bytes * (tally.steps * chains * sites_moved + read_out)
+        moved += rounds * (work.energy_bytes + work.site_bytes * chains * n)
         if steered is not None:
-            moved += n * steered.written
+            moved += work.site_bytes * n * steered.written
         # Energies wait for the sweep and the next sweep for them: a dependent step each.
         phases = tally.steps * len(classes) + rounds
         in_units = Chains(
             count=chains,
             steps=phases if self._steps_in_a_unit == "phases" else tally.steps * free,
             flops=flops,
-            read_out_bytes=read_out,
-            model_bytes=_held_bytes(self._model),
-            chain_bytes=n,
+            read_out_bytes=work.site_bytes * read_out,
+            model_bytes=work.held_bytes,
+            chain_bytes=work.site_bytes * n,
         )
         tiers = {
             "roofline": self._roofline.tier(flops, moved, phases, shared_bytes=weights_moved),
@@ -323,6 +337,8 @@ class GibbsProgram(Program):
         published = self._published
         if published is None:
             return Tier(refused=("no published rate is stated",))
+        if not isinstance(self._model, IsingModel):
+            return Tier(refused=("published rates are of spins with pairwise couplings",))
         refused = published.refusals(self._model, colours, len(self._clamp))
         if refused:
             return Tier(refused=tuple(refused))
@@ -384,11 +400,6 @@ class CholeskyProgram(Program):
             "published": Tier(refused=("published rates are of spin updates",)),
         }
         return execution(counts, tiers, self._notes | {"algorithm": "Cholesky, independent draws"})
-
-
-def _held_bytes(model: IsingModel) -> int:
-    """Weights and fields."""
-    return WEIGHT_BYTES * (model.csr.nnz + model.n)
 
 
 _KEYS = (

@@ -12,7 +12,8 @@ from scipy.stats import chi2
 import hardware_models
 import pbits
 from hardware_models.processor import Processor, Published, from_spec
-from hardware_models.processor.processor import DECISION_FLOPS, NORMAL_FLOPS, RNG_FLOPS
+from hardware_models.processor.processor import NORMAL_FLOPS, RNG_FLOPS
+from hardware_models.processor.work import DECISION_FLOPS, sweep_work
 from pbits.parameters import CatalogueError, Evidence, Figure, MachineSpec, read_machine
 
 RING = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], [1.0, -1.0, 1.0, 1.0])
@@ -58,6 +59,37 @@ def test_spins_follow_the_boltzmann_law_of_the_posed_model(clamp):
     declared = Processor().compile(FRUSTRATED, schedule, clamp=clamp).law(0.8)
     assert (declared.kind, declared.clamp) == ("boltzmann", clamp)
     assert declared.model.fingerprint() == FRUSTRATED.fingerprint()
+
+
+COLOURS = pbits.CategoricalModel(
+    [3, 2, 3], [[0, 0.3, -0.2], [0.1, 0], [0, 0, 0.4]], {(0, 1): [[1, 0], [0, 0.5], [0.2, 0]], (1, 2): np.eye(2, 3)}
+)
+PARITY = pbits.PolynomialModel(3, {(0,): 0.3, (0, 1): -0.5, (0, 1, 2): 0.8})
+
+
+@pytest.mark.parametrize("model", [COLOURS, PARITY])
+def test_categories_and_many_body_terms_follow_their_law(model):
+    schedule = pbits.Schedule(n_samples=1, n_warmup=60, beta=0.8, chains=20_000)
+    run = pbits.run(model, Processor(), schedule, seed=3)
+    law = pbits.exact(model, 0.8)
+    expected = law.probabilities * 20_000
+    counts = np.bincount(law.index(run.states[:, 0]), minlength=len(expected))
+    assert ((counts - expected) ** 2 / expected).sum() < chi2.isf(1e-5, len(expected) - 1)
+
+
+def test_the_work_of_categories_and_many_body_terms_by_hand():
+    schedule = pbits.Schedule(n_samples=5, n_warmup=0, chains=2)
+    run = pbits.run(COLOURS, Processor(**MACHINE), schedule, seed=1)
+    # Of each sweep: rows of 3, 2 + 2 and 3 entries are added up, and 3 + 2 + 3 categories decided between.
+    assert run.counts["weight_read"] == 10 * 10
+    assert run.counts["flop"] == 10 * (10 + 8 * DECISION_FLOPS + 3 * RNG_FLOPS)
+    # Tables of 6 entries each, both ways, 4 indices, 8 unary energies, of 4 bytes each.
+    assert sweep_work(COLOURS).held_bytes == 4 * (2 * 12 + 4 + 8)
+    run = pbits.run(PARITY, Processor(**MACHINE), schedule, seed=1)
+    # Site 0 is in terms of 1, 2 and 3 sites, site 1 of 2 and 3, site 2 of 3; a field is no weight that is read.
+    assert run.counts["weight_read"] == 10 * (2 + 2 + 1)
+    assert run.counts["flop"] == 10 * (6 + 5 + 3 + 3 * DECISION_FLOPS + 3 * RNG_FLOPS)
+    np.testing.assert_array_equal(sweep_work(PARITY).weight_bytes, [4 * (3 + 3), 4 * (2 + 3), 4 * (1 + 2)])
 
 
 @pytest.mark.parametrize("clamp", [{}, {1: 0.5}])
@@ -356,8 +388,8 @@ def test_limits_of_memory_and_models():
     assert small.limits(GAUSSIAN, pbits.Schedule(chains=5)) == []
     assert "need 108 bytes" in small.limits(GAUSSIAN, pbits.Schedule(chains=6))[0]
     assert "β = 0" in small.limits(GAUSSIAN, pbits.Schedule(beta=0.0))[0]
-    (other,) = small.limits(pbits.PolynomialModel(3, {(0, 1, 2): 1.0}))
-    assert "this is a PolynomialModel" in other
+    (other,) = small.limits(pbits.DirectedModel([[0, 1.0], [0, 0]]))
+    assert "this is a DirectedModel" in other
 
 
 @pytest.mark.parametrize(
