@@ -108,6 +108,14 @@ BetaStop = Annotated[
 Shape = Annotated[str | None, typer.Option(help="Anneal: geometric, linear or logarithmic. Default: geometric.")]
 Seed = Annotated[int | None, typer.Option(help="Of the run's noise; drawn and reported when absent.")]
 ChipSeed = Annotated[int, typer.Option(help="Which of many nominally equal chips.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="How the problem is posed, such as one-hot or permutation. Default: the problem's first."),
+]
+PenaltyOption = Annotated[
+    str | None,
+    typer.Option(help="Of broken constraints: safe, tight, auto (which solve raises as needed) or a number."),
+]
 Boundary = Annotated[
     str | None,
     typer.Option(help="What the joules include: cell, core, chip, board, wall or facility."),
@@ -155,6 +163,8 @@ def run_command(
             f"Default: {' or '.join(names[0] for names in DEFAULT_MACHINES.values())}, as the problem needs.",
         ),
     ] = None,
+    encoding: Encoding = None,
+    penalty: PenaltyOption = None,
     chains: Chains = None,
     sweeps: Sweeps = None,
     samples: Samples = None,
@@ -183,7 +193,7 @@ def run_command(
         check_writable(output)
     if boundary is not None:
         check_boundary(boundary)
-    posed = pbits.problems.read(problem)
+    posed = _posed(problem, encoding, penalty)
     schedule = _schedule(
         posed,
         annealing={"sweeps": sweeps, "beta_start": beta_start, "beta_stop": beta_stop, "shape": shape},
@@ -223,10 +233,7 @@ def solve(
         float | None,
         typer.Option(help="Seconds of this computer for emulating the machine, compilation excluded. Default: 10."),
     ] = None,
-    penalty: Annotated[
-        str | None,
-        typer.Option(help="Of broken constraints: safe, tight, auto (raised until half of the reads are valid) or A."),
-    ] = None,
+    penalty: PenaltyOption = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair reads that break constraints before they are scored.")
     ] = False,
@@ -282,6 +289,16 @@ def solve(
             console.print(f"\nWritten: {path}")
 
 
+def _posed(name: str, encoding: str | None, penalty: str | None) -> Problem:
+    """The problem of a file or an example, in the encoding and with the penalty that were asked for."""
+    from pbits.problems import read
+
+    problem = read(name)
+    if encoding is not None and encoding != problem.encoding:
+        problem = problem.encoded(encoding)
+    return problem if penalty is None else problem.penalised(_penalty(penalty))
+
+
 def _penalty(text: str) -> str | float:
     try:
         return float(text)
@@ -306,6 +323,8 @@ def compare(
         list[str] | None,
         typer.Option("--machine", "-m", help="Give it once per machine. Default: some that suit the problem."),
     ] = None,
+    encoding: Encoding = None,
+    penalty: PenaltyOption = None,
     chains: Chains = None,
     sweeps: Sweeps = None,
     samples: Samples = None,
@@ -363,7 +382,7 @@ def compare(
     if seed is None:
         # The main job is the same for everyone; else one seed serves all problems of a call.
         seed = fresh_seed() if problems else 1
-    posed = [pbits.problems.read(name) for name in problems or pbits.problems.EXAMPLES]
+    posed = [_posed(name, encoding, penalty) for name in problems or pbits.problems.EXAMPLES]
     schedules = [
         _schedule(
             one,

@@ -142,13 +142,21 @@ def test_run_takes_a_machine_that_holds_the_problem(cli, tmp_path):
 
 
 def test_solve_tells_method_answer_and_what_it_took(cli, tmp_path):
-    args = ["solve", "capitals", "-m", "fpga-all-to-all", "--budget", "0.3", "--seed", "1", "--method", "anneal"]
+    args = ["solve", "capitals", "-m", "fpga-all-to-all", "--budget", "20", "--seed", "1", "--method", "anneal"]
     result = cli(*args, "--plot", "tour.png", "-o", "best.npz", "--boundary", "board")
     assert result.exit_code == 0, result.output
     for part in ("anneal", "6124 km", "Berlin – Copenhagen", "best known, was reached", "all attempts", "board boundary"):
         assert part in result.output
     assert written(tmp_path) == ["best.npz", "tour.png"]
     assert pbits.Run.load("best.npz").solution.objective == 6124
+
+
+def test_a_problem_is_posed_as_asked_for(cli):
+    result = cli("run", "capitals", "--penalty", "3000", *QUICK, "--sweeps", "10", "-o", "run.npz")
+    assert result.exit_code == 0, result.output
+    assert pbits.Run.load("run.npz").record["posing"]["penalty"] == 3000
+    refused(cli("run", "digits", "--encoding", "one-cold"), "'one-cold'", "none but its own")
+    refused(cli("compare", "digits", "--penalty", "3"), "no penalty")
 
 
 def test_solve_refuses_before_the_work(cli, tmp_path):
