@@ -26,22 +26,26 @@ class Moves:
     reach : int, optional
         No move touches slots that are farther apart than this, round the ring of slots: the longest wire, and the most
         slots that a reversal rewrites. Any distance when absent.
+    tile : int, optional
+        Of a tour: the ring is cut into tiles of so many slots, at other places in every step, and a move is made only
+        where the slots it touches, and those beside them, lie in one. Moves in different tiles could be made at once.
     neighbours : int, optional
         Of a tour: only moves are proposed that put a city next to one of its nearest, this many of them.
 
     Raises
     ------
     ValueError
-        For an unknown kind, none at all, or a reach or number of neighbours below 1.
+        For an unknown kind, none at all, a reach or number of neighbours below 1, or a tile of fewer than 4 slots.
 
     Examples
     --------
     >>> Moves(kinds=["swap"], reach=8)
-    Moves(kinds=('swap',), reach=8, neighbours=None)
+    Moves(kinds=('swap',), reach=8, tile=None, neighbours=None)
     """
 
     kinds: tuple[str, ...] | None = None
     reach: int | None = None
+    tile: int | None = None
     neighbours: int | None = None
 
     def __post_init__(self) -> None:
@@ -51,7 +55,7 @@ class Moves:
             if unknown or not kinds:
                 raise ValueError(f"kinds is {self.kinds!r}; it must name some of {', '.join(KINDS)}")
             object.__setattr__(self, "kinds", tuple(kind for kind in KINDS if kind in kinds))
-        for name, least in (("reach", 1), ("neighbours", 1)):
+        for name, least in (("reach", 1), ("tile", 4), ("neighbours", 1)):
             value = getattr(self, name)
             if value is None:
                 continue

@@ -461,7 +461,8 @@ class _Recorder(BulkObserver):
         if stop_at is None:
             return False
         self.first_hit[(self.first_hit < 0) & at_most(energies[:, -1], stop_at)] = step
-        return bool((self.first_hit >= 0).all())
+        hit = self.first_hit >= 0
+        return bool(hit.any() if self._schedule.stop == "any" else hit.all())
 
     def finish(self, states: NDArray, sums: list[dict[str, NDArray[np.int64]]]) -> None:
         self._last = states

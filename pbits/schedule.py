@@ -16,7 +16,9 @@ from pbits.moves import Moves
 Shape = Literal["geometric", "linear", "logarithmic"]
 Rule = Literal["heat-bath", "metropolis"]
 MAX_BETA = 1e150
+Stop = Literal["all", "any"]
 RULES: tuple[str, ...] = ("heat-bath", "metropolis")
+STOPS: tuple[str, ...] = ("all", "any")
 SHAPES: tuple[str, ...] = ("geometric", "linear", "logarithmic")
 
 
@@ -43,8 +45,7 @@ class Schedule:
     ladder : sequence of float, optional
         A factor on β for each chain, ≥ 0, as tempering needs it; 1 for all when absent.
     moves : Moves, optional
-        Of permutations: which moves are proposed, n of them a step. When absent, all that keep the Boltzmann law, or
-        for an anneal of a tour those to near neighbours.
+        Of permutations: which moves are proposed, n of them a step. When absent, some that keep the Boltzmann law.
 
     Notes
     -----
@@ -76,6 +77,7 @@ class Schedule:
     shape: Shape | None = None
     levels: int | None = None
     stop_at: float | None = None
+    stop: Stop = "all"
     rule: Rule = "heat-bath"
     ladder: tuple[float, ...] | None = None
     moves: Moves | None = None
@@ -108,6 +110,8 @@ class Schedule:
         if self.ladder is not None:
             self._check_ladder()
         self._check_moves()
+        if self.stop not in STOPS:
+            raise ValueError(f"stop is {self.stop!r}; it must be one of {', '.join(STOPS)}")
         if self.rule not in RULES:
             raise ValueError(f"rule is {self.rule!r}; it must be one of {', '.join(RULES)}")
         if self.rule != "heat-bath" and self.kind != "anneal":
@@ -175,6 +179,7 @@ class Schedule:
         chains: int = 32,
         levels: int | None = None,
         stop_at: float | None = None,
+        stop: Stop = "all",
         rule: Rule = "heat-bath",
         ladder: Sequence[float] | None = None,
         moves: Moves | None = None,
@@ -193,6 +198,8 @@ class Schedule:
             is programmed that many times. By default every sweep has its own β. One level is all at β₁.
         stop_at : float, optional
             Stop once every chain has visited an energy ≤ `stop_at`; `run.first_hit` holds when.
+        stop : {"all", "any"}
+            "any" stops once one chain has, as where a single solution is all that is wanted.
         rule : {"heat-bath", "metropolis"}
             Metropolis flips with probability min(1, e^(−βΔE)) and anneals better per attempt. No p-bit does that,
             so only machines without hardware (``"ideal"``) take it.
@@ -216,6 +223,7 @@ class Schedule:
             shape=shape,
             levels=levels,
             stop_at=stop_at,
+            stop=stop,
             rule=rule,
             ladder=None if ladder is None else tuple(ladder),
             moves=moves,

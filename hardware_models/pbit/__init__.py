@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from hardware_models.pbit import array, bittrue, chips
+from hardware_models.pbit import array, bittrue, chips, permutations
 from hardware_models.pbit.array import Array
 from hardware_models.pbit.bittrue import BitTrue
 from hardware_models.pbit.chips import Chips
 from hardware_models.pbit.disciplines import Discipline
+from hardware_models.pbit.permutations import Permutations
 from hardware_models.pbit.stationary import DisciplineLaw, stationary_law
 from hardware_models.pbit.verilog import count_luts, verilog
 from pbits.parameters import MachineSpec
@@ -40,6 +41,7 @@ __all__ = [
     "Discipline",
     "DisciplineLaw",
     "Macrospin",
+    "Permutations",
     "Telegraph",
     "ThreeTransistor",
     "Trace",
@@ -52,7 +54,12 @@ __all__ = [
 
 
 def from_spec(spec: MachineSpec) -> Substrate:
-    """A p-bit machine of the catalogue: several chips where it counts them, bit-true where it names a generator."""
+    """A p-bit machine of the catalogue: of permutations where it says so, several chips where it counts them, bit-true
+    where it names a generator.
+    """
+    if spec.has("machine"):
+        spec.text("machine", choices=("permutations",))
+        return permutations.from_spec(spec)
     if spec.has("chips"):
         return chips.from_spec(spec)
     return bittrue.from_spec(spec) if spec.has("generator") else array.from_spec(spec)

@@ -14,12 +14,22 @@ from hardware_models.effects import Effect, FixedPointCouplings, OffsetMismatch,
 from hardware_models.pbit.autonomous import AutonomousProgram
 from hardware_models.pbit.characterisation import Characterisation, Estimate
 from hardware_models.pbit.disciplines import AUTONOMOUS, SYNAPSES, UPDATES, Discipline
+from hardware_models.pbit.permutations import PermutationProgram
 from pbits.mapping import FixedPoint, Topology
-from pbits.models import CategoricalModel, DirectedModel, EnergyModel, GaussianModel, IsingModel, PolynomialModel
+from pbits.models import (
+    CategoricalModel,
+    DirectedModel,
+    EnergyModel,
+    GaussianModel,
+    IsingModel,
+    PermutationModel,
+    PolynomialModel,
+)
 from pbits.parameters import CatalogueError, Figure, MachineSpec, PriceTable
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Placement, Program, Substrate
+from pbits.sweeps.permutation import refused_moves
 
 
 class Array(Substrate):
@@ -27,8 +37,8 @@ class Array(Substrate):
 
     An ideal array, of any wiring, with exact numbers and no mismatch, also holds a `PolynomialModel`, whose p-bits
     have the input I_i = Σ_{t∋i} w_t Π_{j∈t, j≠i} s_j, and a `CategoricalModel`, whose p-dits draw a category a with
-    probability ∝ exp(−βΔ_a). Without a clock it is no hardware, and anneals by the Metropolis rule where that is
-    asked for.
+    probability ∝ exp(−βΔ_a). Without a clock it is no hardware, holds a `PermutationModel` too, whose p-bits decide on
+    moves (`Permutations` is a machine for them), and anneals by the Metropolis rule where that is asked for.
 
     Any array holds a `DirectedModel`, whose couplings need not be mutual.
 
@@ -130,12 +140,12 @@ class Array(Substrate):
         # What does not exist may as well hold reals; a p-bit with a clock does not.
         reals = ideal and clockless and update == "chromatic"
         self.capabilities = Capabilities(
-            domains=frozenset({"spin", *(["category"] if ideal else []), *(["real"] if reals else [])}),
+            domains=frozenset({"spin", *(["category"] if ideal else []), *(["real", "permutation"] if reals else [])}),
             models=(
                 IsingModel,
                 DirectedModel,
                 *((PolynomialModel, CategoricalModel) if ideal else ()),
-                *((GaussianModel,) if reals else ()),
+                *((GaussianModel, PermutationModel) if reals else ()),
             ),
             topology=topology,
             stores_beta=number is not None,
@@ -164,9 +174,13 @@ class Array(Substrate):
             for name in ("step_s", "step_tau"):
                 if getattr(schedule, name) is not None:
                     reasons.append(f"its draws of reals have no time between them; leave {name} out")
+        if not reasons and schedule is not None and isinstance(model, PermutationModel):
+            reasons = refused_moves(model, schedule.moves)
         return reasons
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
+        if isinstance(model, PermutationModel):
+            return PermutationProgram(model, self._timing, dict.fromkeys(("decision", "read", "rewrite")))
         topology = self.capabilities.topology
         copies = 1 if topology is None else topology.copies(placement.cells)
         discipline = self.discipline

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pbits.models.base import EnergyModel, check_finite, finite_number, read_only, real_array, site_states
 from pbits.models.distances import Distances
 
-# Sums held at once while energies of assignments are computed.
+# Distances held at once while energies are computed.
 _BLOCK = 1 << 22
 
 
@@ -111,24 +111,20 @@ class PermutationModel(EnergyModel):
             row = flat[wrong[0]].tolist()
             shown = f"{row[:12]}" if len(row) <= 12 else f"{row[:12]} …"
             raise ValueError(f"{shown} is no permutation: every item 0 to {self.n - 1} must be held once")
-        if self.kind == "tour":
-            energies = np.array([self.distances.length(row) for row in whole])
-        else:
-            energies = self._assigned(whole)
+        measured = self.distances.length if self.kind == "tour" else self._assigned
+        each = self.n if self.kind == "tour" else self.n**2
+        height = max(1, _BLOCK // each)
+        energies = np.empty(len(whole))
+        for begin in range(0, len(whole), height):
+            energies[begin : begin + height] = measured(whole[begin : begin + height])
         return (energies + self.offset).reshape(given.shape[:-1])
 
     def _assigned(self, flat: NDArray[np.int64]) -> NDArray[np.float64]:
         D = self.distances.to_matrix()
         assert self.flows is not None, "an assignment has flows"
         assert self.costs is not None, "and costs"
-        energies = np.empty(len(flat))
-        height = max(1, _BLOCK // self.n**2)
-        for begin in range(0, len(flat), height):
-            block = flat[begin : begin + height]
-            placed = D[block[:, :, None], block[:, None, :]]
-            energies[begin : begin + height] = np.einsum("tu,ktu->k", self.flows, placed)
-            energies[begin : begin + height] += self.costs[np.arange(self.n), block].sum(axis=1)
-        return energies
+        placed = D[flat[:, :, None], flat[:, None, :]]
+        return np.einsum("tu,ktu->k", self.flows, placed) + self.costs[np.arange(self.n), flat].sum(axis=1)
 
     def values(self, site: int) -> NDArray[np.int32]:
         return np.arange(self.n, dtype=np.int32)

@@ -17,6 +17,7 @@ from pbits.models import (
     GaussianModel,
     HybridModel,
     IsingModel,
+    PermutationModel,
     PolynomialModel,
 )
 from pbits.sweeps.engine import Engine, Options
@@ -33,6 +34,7 @@ LAYOUTS = {
     "dense": "DenseEngine",
     "categorical": "CategoricalEngine",
     "polynomial": "PolynomialEngine",
+    "permutation": "PermutationEngine",
     "hybrid": "HybridEngine",
     "cuda": "CudaEngine",
 }
@@ -141,6 +143,7 @@ _RULES: tuple[tuple[type[EnergyModel], tuple[_Rule, ...]], ...] = (
             _Rule("hybrid", lambda work: True, "sites hold categories, and relax by draws of p-cells"),
         ),
     ),
+    (PermutationModel, (_Rule("permutation", lambda work: True, "states are permutations"),)),
     (PolynomialModel, (_Rule("polynomial", lambda work: True, "terms of any order"),)),
     (HybridModel, (_Rule("hybrid", lambda work: True, "some sites hold categories and some reals"),)),
     (GaussianModel, (_Rule("hybrid", lambda work: True, "sites hold reals"),)),
