@@ -72,9 +72,9 @@ class PermutationModel(EnergyModel):
         self.distances = distances if isinstance(distances, Distances) else Distances(distances)
         self.n = self.distances.n
         self.kind: Literal["tour", "assignment"] = "tour" if flows is None and costs is None else "assignment"
-        least = 3 if self.kind == "tour" else 2
+        least, what = (3, "a tour") if self.kind == "tour" else (2, "an assignment")
         if self.n < least:
-            raise ValueError(f"there are {self.n} places; a {self.kind} needs at least {least}")
+            raise ValueError(f"there are {self.n} places; {what} needs at least {least}")
         if self.kind == "tour" and not self.distances.symmetric:
             assert self.distances.matrix is not None
             gap = np.abs(self.distances.matrix - self.distances.matrix.T)

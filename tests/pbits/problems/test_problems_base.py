@@ -69,7 +69,8 @@ def test_where_nothing_is_feasible_the_lowest_energy_is_reported_as_infeasible()
 def test_a_solution_prints_one_line():
     text = str(TwoOfThree().solution(STATES, ENERGIES))
     assert text == (
-        "5 euro (+16.67 % from the best known); 60 % of the states feasible (broken: items missing or in excess in 40 %)"
+        "5 euro (+16.67 % from the best known); 60 % of the states feasible "
+        "(broken: items missing or in excess in 40 %)"
     )
 
 
