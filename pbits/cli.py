@@ -31,6 +31,8 @@ DEFAULT_MACHINES = {
         *("ideal", "fpga-all-to-all", "embedded:extropic-z1", "embedded:gibbs-g12-illustrative"),
         *("gpu-h100-sxm", "cpu-epyc-9654"),
     ),
+    "category": ("ideal", "gpu-h100-sxm", "cpu-epyc-9654"),
+    "permutation": ("ideal", "permutation-illustrative", "gpu-h100-sxm", "cpu-epyc-9654"),
     "real": ("langevin-rc-illustrative", "gpu-h100-sxm", "cpu-epyc-9654"),
 }
 

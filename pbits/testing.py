@@ -31,7 +31,7 @@ from pbits.errors import MARGIN, SIGMAS, histogram, law_table, standardised, tv_
 from pbits.harm import HarmWarning
 from pbits.ledger import price
 from pbits.mapping import Complete
-from pbits.models import EnergyModel, GaussianModel, IsingModel
+from pbits.models import Distances, EnergyModel, GaussianModel, IsingModel, PermutationModel
 from pbits.parameters import BOUNDARIES, Parameter
 from pbits.reference import exact, total_variation, tv_noise_floor
 from pbits.runner import run
@@ -42,6 +42,7 @@ from pbits.substrate import Law, NotMappable, Substrate
 _SCALES = (0.5, 0.25, 0.125)
 SPINS = 10
 REALS = 5
+PLACES = 5
 DRAWS = 1_000_000
 DRAWS_OF_FEW_STATES = 200_000
 TAU_INT = 1.2
@@ -56,11 +57,12 @@ class LawReport:
     kind : str
         As declared.
     distance : float
-        Spins: total variation. Reals: the largest deviation of a mean or covariance, in standard errors.
+        Spins and permutations: total variation. Reals: the largest deviation of a mean or covariance, in standard
+        errors.
     allowed : float
         Spins: 1.5 times the total variation expected of independent draws, and no more from ten spins on. Fewer
-        spins have fewer states, and a distance of wide spread: at least √1.2 times its expectation, for the
-        autocorrelation that the thinning leaves, and 5 of its standard deviations. Reals: 5 standard errors.
+        spins, or permutations, have fewer states, and a distance of wide spread: at least √1.2 times its expectation,
+        for the autocorrelation that the thinning leaves, and 5 of its standard deviations. Reals: 5 standard errors.
     thinning : int
         Steps between draws, chosen so that the worst integrated autocorrelation time is at most 1.2 draws.
     """
@@ -72,23 +74,24 @@ class LawReport:
 
 
 def native_models(machine: Substrate, seed: int = 0) -> tuple[EnergyModel, ...]:
-    """Small random models on the machine's own connection graph: one of spins, one of reals, as it holds them.
+    """Small random models on the machine's own connection graph: of spins, of permutations and of reals, as it holds.
 
     Spins: J ~ N(0, 1)/√n on the wires of a compact piece of n sites, scaled down to the machine's cap,
     h ~ 0.3 N(0, 1), and both halved, up to three times, for a machine that refuses them. n is 10, or the most that the
     machine has sites for and whose law can be written down: ten spins behind an embedding lie on more cells than can be
     enumerated. Reals: five sites, a symmetric diagonally dominant A with negative couplings, which passive circuits
-    realise too, and b ~ N(0, 1). Sites that hold categories are not checked: no law of theirs is stated.
+    realise too, and b ~ N(0, 1). Permutations: a tour of five places at 2 N(0, 1) in the plane. Sites that hold
+    categories are not checked: no law of theirs is stated.
 
     Raises
     ------
     AssertionError
-        When the machine holds neither spins nor reals, refuses a model on its own wires, or has no model of spins
-        whose law can be written down.
+        When the machine holds neither spins, permutations nor reals, refuses a model on its own wires, or has no model
+        of spins whose law can be written down.
     """
-    makers = {"spin": _native_spins, "real": _native_reals}
+    makers = {"spin": _native_spins, "permutation": _native_tour, "real": _native_reals}
     held = [domain for domain in makers if domain in machine.capabilities.domains]
-    assert held, f"{machine.name} holds neither spins nor reals; the suite has no model for it"
+    assert held, f"{machine.name} holds neither spins, permutations nor reals; the suite has no model for it"
     return tuple(makers[domain](machine, np.random.default_rng(seed)) for domain in held)
 
 
@@ -133,17 +136,22 @@ def _native_reals(machine: Substrate, rng: np.random.Generator) -> GaussianModel
     return GaussianModel(A, rng.normal(size=REALS))
 
 
+def _native_tour(machine: Substrate, rng: np.random.Generator) -> PermutationModel:
+    return PermutationModel(Distances(coordinates=2 * rng.normal(size=(PLACES, 2))))
+
+
 def measure_law(
     machine: Substrate, model: EnergyModel | None = None, *, draws: int | None = None, seed: int = 11
 ) -> LawReport:
     """Draw from a machine and measure the distance to the law it declares.
 
-    By default it takes 10⁶ draws, or 2·10⁵ of reals or of fewer than ten spins: the fewer the states, the fewer
+    By default it takes 10⁶ draws, or 2·10⁵ of reals and of fewer than ten spins: the fewer the states, the fewer
     draws show 5 % in β, and behind an embedding each draw takes hundreds of sweeps.
     """
     model = native_model(machine) if model is None else model
     if draws is None:
-        draws = DRAWS if model.domain == "spin" and model.n >= SPINS else DRAWS_OF_FEW_STATES
+        many = (model.domain == "spin" and model.n >= SPINS) or model.domain == "permutation"
+        draws = DRAWS if many else DRAWS_OF_FEW_STATES
     thinning = _thinning(machine, model, seed)
     chains = 1000
     schedule = Schedule(n_samples=-(-draws // chains), n_warmup=50 * thinning, steps_per_sample=thinning, chains=chains)
@@ -151,16 +159,33 @@ def measure_law(
     states = run(model, machine, schedule, seed=seed).states.reshape(-1, model.n)
     if isinstance(model, GaussianModel):
         return _reals(law, states, thinning)
+    if isinstance(model, PermutationModel):
+        return _permutations(law, states, thinning)
     return _spins(law, states, thinning)
 
 
 def _spins(law: Law, states: NDArray, thinning: int) -> LawReport:
     expected = law_table(law, states.shape[1])
-    floor = float(tv_noise_floor(expected, len(states)))
+    found = histogram(states)
+    return _listed(law, expected, found, len(states), states.shape[1] < SPINS, thinning)
+
+
+def _permutations(law: Law, states: NDArray, thinning: int) -> LawReport:
+    assert isinstance(law.model, PermutationModel), "the law of permutations is told by a model of them"
+    expected = exact(law.model, law.beta)
+    assert expected.probabilities is not None, "a law of permutations lists its states"
+    found = np.bincount(expected.index(states), minlength=len(expected.probabilities))
+    return _listed(law, expected.probabilities, found, len(states), True, thinning)
+
+
+def _listed(
+    law: Law, expected: NDArray[np.float64], found: NDArray, draws: int, few_states: bool, thinning: int
+) -> LawReport:
+    floor = float(tv_noise_floor(expected, draws))
     allowed = MARGIN * floor
-    if states.shape[1] < SPINS:
-        allowed = max(allowed, float(np.sqrt(TAU_INT)) * floor + SIGMAS * tv_spread(expected, len(states)))
-    distance = float(total_variation(histogram(states), expected))
+    if few_states:
+        allowed = max(allowed, float(np.sqrt(TAU_INT)) * floor + SIGMAS * tv_spread(expected, draws))
+    distance = float(total_variation(found, expected))
     return LawReport(kind=law.kind, distance=distance, allowed=allowed, thinning=thinning)
 
 
@@ -333,9 +358,9 @@ def check_refusals(machine: Substrate) -> None:
 @_of_each_native_model
 def check_clamp(machine: Substrate, model: EnergyModel) -> None:
     """Clamped sites stay where they are held, and a machine that cannot hold them says so."""
-    held = {0: 1.0, model.n - 1: -1.0}
+    held = {0: 1.0, model.n - 1: 0.0 if model.domain == "permutation" else -1.0}
     schedule = Schedule(n_samples=50, n_warmup=0, chains=4)
-    if not machine.capabilities.clamp:
+    if not machine.capabilities.clamp or model.domain == "permutation":
         try:
             machine.compile(model, schedule, clamp=held)
         except NotMappable:

@@ -60,6 +60,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from hardware_models.clocked import scan_of
+from hardware_models.processor.decisions import DecisionProgram, held_bytes
 from hardware_models.processor.paths import DiffusionProgram, PotentialProgram
 from hardware_models.processor.tiers import (
     NORMAL_FLOPS,
@@ -81,6 +82,7 @@ from pbits.models import (
     EnergyModel,
     GaussianModel,
     IsingModel,
+    PermutationModel,
     PolynomialModel,
     PotentialModel,
     QuarticModel,
@@ -90,6 +92,7 @@ from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Execution, Law, NotMappable, Observer, Placement, Program, Substrate
 from pbits.sweeps import RANDOM_BITS_PER_UPDATE, heat_bath
+from pbits.sweeps.permutation import refused_moves
 
 KINDS = ("gpu", "cpu")
 # Models that are swept site by site.
@@ -102,7 +105,7 @@ NOT_CHARGED = (
 
 
 class Processor(Substrate):
-    """A GPU or a CPU: spins and categories by chromatic Gibbs sweeps, Gaussian models by Cholesky, Langevin paths.
+    """A GPU or a CPU: chromatic Gibbs sweeps, permutation moves, Gaussian models by Cholesky, Langevin paths.
 
     Parameters
     ----------
@@ -184,8 +187,8 @@ class Processor(Substrate):
         self._published = published
         self._tdp_w = tdp_w
         self.capabilities = Capabilities(
-            domains=frozenset({"spin", "category", "real"}),
-            models=(*_SWEPT, GaussianModel, DiffusionModel, QuarticModel, PotentialModel),
+            domains=frozenset({"spin", "category", "permutation", "real"}),
+            models=(*_SWEPT, PermutationModel, GaussianModel, DiffusionModel, QuarticModel, PotentialModel),
             unchecked=() if memory_bytes is not None else ("memory: not stated",),
         )
 
@@ -199,6 +202,9 @@ class Processor(Substrate):
         if isinstance(model, _SWEPT):
             work = sweep_work(model)
             needed = work.held_bytes + work.site_bytes * model.n * chains
+        elif isinstance(model, PermutationModel):
+            needed = held_bytes(model) + 2 * NUMBER_BYTES * model.n * chains
+            reasons += refused_moves(model, None if schedule is None else schedule.moves)
         else:
             needed = NUMBER_BYTES * (model.n**2 + model.n * chains)
             if schedule is not None and schedule.betas().min() == 0:
@@ -229,6 +235,8 @@ class Processor(Substrate):
                 steps_in_a_unit="phases" if self._kind == "gpu" else "updates",
                 notes=notes,
             )
+        if isinstance(model, PermutationModel):
+            return DecisionProgram(model, self._roofline, self._units, notes)
         if isinstance(model, GaussianModel):
             return CholeskyProgram(model, placement.clamp, self._roofline, notes)
         if placement.clamp:

@@ -30,6 +30,10 @@ UNITS = {
     **{"random_bits": "1", "weight_bits": "1", "register_bits": "1"},
     **{"resistance": "ohm", "capacitance": "F", "inductance": "H", "quality": "1"},
     **{"noise_voltage_rms": "V", "swing": "V", "adc_range": "1", "read_word_time": "s"},
+    **{"max_neurons": "1", "max_items": "1", "amplification": "1", "noise": "1", "tolerance": "1", "rounds": "1"},
+    **{"round_time": "s"},
+    **{"slots": "1", "coordinate_places": "1", "matrix_words": "1", "tiles": "1"},
+    **{"decision_time": "s", "rewrite_time": "s", "frame_time": "s"},
 }
 TEXTS = {
     "update": ("chromatic", "poisson"),
@@ -38,7 +42,9 @@ TEXTS = {
     "generator": ("lfsr-16",),
     "wiring": ("line", "all"),
     "kind": ("gpu", "cpu"),
-    "circuit": ("rc", "rlc", "walk"),
+    "machine": ("permutations",),
+    "moves": ("swap, reverse, insert",),
+    "circuit": ("rc", "rlc", "walk", "neurons", "softassign"),
     "mapping": ("conductance", "capacitance"),
     "coupling": ("active", "passive", "differential"),
     "mean": ("drive", "digital"),

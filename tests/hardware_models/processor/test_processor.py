@@ -92,6 +92,25 @@ def test_the_work_of_categories_and_many_body_terms_by_hand():
     np.testing.assert_array_equal(sweep_work(PARITY).weight_bytes, [4 * (3 + 3), 4 * (2 + 3), 4 * (1 + 2)])
 
 
+TOUR = pbits.PermutationModel(pbits.models.Distances(coordinates=np.random.default_rng(1).random((30, 2))))
+
+
+def test_tours_are_those_of_the_ideal_machine_and_their_work_is_counted():
+    schedule = pbits.Schedule(n_samples=5, n_warmup=2, chains=8, beta=3.0)
+    machine = Processor(flop_per_s=1e12, byte_per_s=1e11, phase_s=1e-6, **UNITS)
+    run, ideal = (pbits.run(TOUR, one, schedule, seed=3) for one in (machine, "ideal"))
+    np.testing.assert_array_equal(run.states, ideal.states)
+    decisions = 7 * 30
+    assert run.counts["flop"] == 8 * decisions * (4 * RNG_FLOPS + DECISION_FLOPS) + 8 * run.counts["weight_read"]
+    # Two chains of eight for each of four units, which advance two at once.
+    assert run.device_time_s == pytest.approx(decisions * 1e-8, rel=1e-6)
+    assert run.record["notes"]["tier"] == "apart"
+    one = pbits.run(TOUR, Processor(**MACHINE), schedule, seed=3)
+    bytes_moved = 16 * one.counts["weight_read"] + 16 * one.counts["reversal_step"] + 4 * 5 * 30 * 8
+    assert one.counts["byte"] == bytes_moved
+    assert one.device_time_s == pytest.approx(decisions * 1e-6 + max(one.counts["flop"] / 1e12, bytes_moved / 1e11))
+
+
 @pytest.mark.parametrize("clamp", [{}, {1: 0.5}])
 def test_gaussian_draws_are_exact_and_independent(clamp):
     schedule = pbits.Schedule(n_samples=2, n_warmup=0, beta=2.5, chains=20_000)
