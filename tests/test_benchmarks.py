@@ -19,10 +19,11 @@ pytest.importorskip("benchmarks", reason="needs the repository, of which benchma
 
 import typer  # noqa: E402
 
-from benchmarks import history, limits, peers, plots, records, target, timing, updates  # noqa: E402
+from benchmarks import history, limits, peers, plots, records, sudoku, target, timing, updates  # noqa: E402
 from benchmarks.instances import GROUPS, Absent, build, expand  # noqa: E402
 from benchmarks.tools import Outcome, Pbits, Tool, Work, betas  # noqa: E402
 from pbits.models import IsingModel  # noqa: E402
+from pbits.problems import Sudoku  # noqa: E402
 
 
 def invoke(main, *arguments):
@@ -419,6 +420,14 @@ def test_the_best_cut_of_a_ring_is_found(tmp_path, monkeypatch):
     found = target.summary(instance, Pbits, [0.2], attempts)
     assert found["best"] == {"0.2": 12.0}
     assert found["best_known"] == 11624
+
+
+def test_the_sudokus_have_one_solution_and_a_row_of_the_table():
+    for puzzle in sudoku.PUZZLES.values():
+        assert len(sudoku.backtrack(Sudoku(puzzle.grid).grid.ravel().tolist()).solutions) == 1
+    assert len(sudoku.backtrack([0] * 81).solutions) == 2
+    row = sudoku.measure(Sudoku(sudoku.PUZZLES["easy"].grid), runs=2, anneals=4)
+    assert (row["givens"], row["solved"], row["tried"]) == (30, 2, 51)
 
 
 @pytest.mark.parametrize("module", ["updates", "target", "history"])

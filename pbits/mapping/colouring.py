@@ -18,9 +18,10 @@ def colour_classes(model: EnergyModel) -> list[NDArray[np.int64]]:
     """A proper colouring of the interaction graph, as lists of sites per colour, largest class first.
 
     Bipartite graphs (grids, trees, even cycles) get two colours by breadth-first search. Other graphs are coloured
-    greedily, in order of falling degree and once more with the smallest degree last; the second colouring is
-    taken where it has fewer colours. They are at most d + 1, where every subgraph has a site of d neighbours or fewer.
-    All take linear time, and a graph has the same colours always.
+    greedily, in order of falling degree, with the smallest degree last, and as the sites are numbered; the first
+    colouring with the fewest colours is taken. They are at most d + 1, where every subgraph has a site of d neighbours
+    or fewer; and at most k where sites are numbered colour after colour of some colouring with k, so that whoever knows
+    a good one can say so. All take linear time, and a graph has the same colours always.
 
     Parameters
     ----------
@@ -59,9 +60,8 @@ def _colour(model: EnergyModel) -> list[NDArray[np.int64]]:
     if not len(colour):
         degrees = np.diff(indptr)
         rising, _ = graph.sorted_by(degrees.max() - degrees, int(degrees.max()) + 1)
-        colour = graph.greedy_colours(indptr, indices, rising)
-        other = graph.greedy_colours(indptr, indices, graph.smallest_last(indptr, indices))
-        colour = other if other.max() < colour.max() else colour
+        orders = rising, graph.smallest_last(indptr, indices), np.arange(len(degrees))
+        colour = min((graph.greedy_colours(indptr, indices, order) for order in orders), key=np.max)
     sites, ends = graph.sorted_by(colour, int(colour.max()) + 1)
     read_only(sites)
     classes = [sites[begin:end] for begin, end in itertools.pairwise(ends.tolist())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +84,18 @@ class PottsForm(NamedTuple):
     rest: NDArray[np.float64]
 
 
+# Models never change, and short runs of one model would spend most of their time on finding its form.
+_forms: WeakKeyDictionary[CategoricalModel, PottsForm | None] = WeakKeyDictionary()
+
+
 def potts_form(model: CategoricalModel) -> PottsForm | None:
     """The tables of a model as weights of equality, or None where one of them has another form."""
+    if model not in _forms:
+        _forms[model] = _potts_form(model)
+    return _forms[model]
+
+
+def _potts_form(model: CategoricalModel) -> PottsForm | None:
     begin = model.table_starts[:-1]
     rest = model.tables_flat[begin + 1]
     weights = model.tables_flat[begin] - rest

@@ -126,6 +126,16 @@ def test_a_target_never_reached_is_minus_one():
     assert len(run.trace.steps) == 9
 
 
+def test_a_run_may_stop_with_the_first_chain_that_arrives():
+    lowest = float(pbits.exact(MODEL).energies.min())
+    schedule = pbits.Schedule.anneal(sweeps=500, chains=64, stop_at=lowest, stop="any")
+    run = pbits.run(MODEL, "ideal", schedule, seed=2)
+    arrived = run.first_hit[run.first_hit > 0]
+    assert 0 < len(arrived) < 64
+    assert set(arrived) == {run.trace.steps[-1]}
+    assert run.energies.min() == pytest.approx(lowest)
+
+
 def test_sampling_can_stop_at_a_target_too():
     schedule = pbits.Schedule(n_samples=50, n_warmup=0, chains=3, stop_at=1e9)
     run = pbits.run(MODEL, "ideal", schedule, seed=1)

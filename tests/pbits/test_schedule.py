@@ -115,6 +115,7 @@ def test_bad_sampling_schedules(arguments, message):
         ({"levels": True}, "levels is True"),
         ({"levels": 11, "sweeps": 10}, "levels is 11; there are only 10 sweeps"),
         ({"stop_at": math.nan}, "stop_at is nan"),
+        ({"stop": "some"}, "stop is 'some'; it must be one of all, any"),
     ],
 )
 def test_bad_anneals_are_refused_in_the_words_of_the_call(arguments, message):
