@@ -112,7 +112,7 @@ def test_digits_are_recalled_from_a_fifth_of_the_spins_flipped(seed):
             {"rule": "pseudo-inverse"},
             "5 patterns span only 4 dimensions",
         ),
-        ([[1, -1]], {"rule": "storkey"}, "expected 'hebb' or 'pseudo-inverse'"),
+        ([[1, -1]], {"rule": "oja"}, "expected 'hebb', 'storkey', 'pseudo-inverse'"),
         ([[1, -1]], {"shape": (2, 2)}, "holds 4 spins; the patterns have 2"),
         ([[1, -1]], {"cue": [1, 1, 1]}, r"expected \(2,\)"),
         ([[1, -1]], {"target": 1}, "no pattern 1; expected 0 to 0"),
@@ -138,3 +138,20 @@ def test_without_scikit_learn_the_remedy_is_named(monkeypatch):
 
 def test_there_is_no_beta_range_where_nothing_is_held():
     assert HopfieldMemory([[1, 1], [1, -1]]).beta_range() is None
+
+
+def test_a_picture_of_recall_shows_what_was_stored_the_cue_and_the_way():
+    memory = HopfieldMemory.from_digits()
+    cue, stored = memory.corrupt(3, 0.2, 1), memory.patterns[3]
+    posed = memory.recall(cue, target=3)
+    picture = posed.sequence(np.stack([cue, cue, stored]), steps=(1, 3))
+    assert (picture["kind"], picture["shape"]) == ("images", [8, 8])
+    labels = [panel["label"] for panel in picture["panels"]]
+    assert labels == ["stored", "cue", f"draw 1: {posed.overlap(cue)[3]:.2f}", "draw 3: 1.00"]
+    assert picture["panels"][-1]["values"] == stored.tolist()
+    assert len(memory.sequence(np.tile(stored, (100, 1)))["panels"]) == 4
+    for given, said in (((stored[None], (2,)), "there are draws 1 to 1"), ((stored, None), "draws of one chain")):
+        with pytest.raises(ValueError, match=said):
+            posed.sequence(*given)
+    with pytest.raises(ValueError, match="give the memory a shape"):
+        HopfieldMemory(RANDOM).sequence(RANDOM)
