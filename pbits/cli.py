@@ -39,6 +39,8 @@ DEFAULT_MACHINES = {
 
 #: Columns of a table that are narrower on average cannot be read; then every machine gets lines of its own.
 _NARROWEST = 10
+#: Answers of more lines are cut to one.
+_MOST_LINES = 40
 
 
 class _Commands(TyperGroup):
@@ -726,12 +728,11 @@ def _schedule_line(schedule: Schedule) -> str:
 
 
 def _decoded(answer: Any, posed: Problem | None) -> str:
-    """The answer for people: a tour by the names of its cities, else at most 200 characters of its repr."""
-    from pbits.problems import TravelingSalesman
-
-    if isinstance(posed, TravelingSalesman) and posed.names and answer is not None:
-        return " – ".join(posed.names[city] for city in answer)
-    text = " ".join((answer if isinstance(answer, str) else repr(answer)).split())
+    """The answer for people, as the problem puts it; of what it puts in one line, at most 200 characters."""
+    text = repr(answer) if posed is None or answer is None else posed.text(answer)
+    if 1 < len(text.splitlines()) <= _MOST_LINES:
+        return text
+    text = " ".join(text.split())
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 

@@ -36,8 +36,8 @@ class SweepWork:
     """
 
     reads: NDArray[np.int64]
-    flops: NDArray[np.float64]
-    weight_bytes: NDArray[np.float64]
+    flops: NDArray[np.floating]
+    weight_bytes: NDArray[np.floating]
     held_bytes: int
     site_bytes: int
     energy_flops: float
@@ -81,7 +81,7 @@ def sweep_work(model: EnergyModel) -> SweepWork:
     return SweepWork(
         reads=reads,
         flops=products + DECISION_FLOPS,
-        weight_bytes=NUMBER_BYTES * (terms + indices),
+        weight_bytes=(NUMBER_BYTES * (terms + indices)).astype(float),
         held_bytes=int(NUMBER_BYTES * (terms + indices).sum()),
         site_bytes=1,
         energy_flops=float(sizes.sum()),

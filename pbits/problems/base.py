@@ -199,8 +199,8 @@ class Problem(ABC):
     def _changed(self, **attributes: Any) -> Self:
         """A copy with other attributes, whose model is built anew."""
         changed = copy.copy(self)
-        changed.__dict__.pop("_model", None)
-        changed.__dict__.update(attributes)
+        vars(changed).pop("_model", None)
+        vars(changed).update(attributes)
         return changed
 
     def parts(self) -> tuple[EnergyModel, EnergyModel] | None:
@@ -233,6 +233,10 @@ class Problem(ABC):
     def beta_range(self) -> tuple[float, float] | None:
         """(β at the start, β at the end) of a sensible anneal of this model, if one is known."""
         return None
+
+    def text(self, answer: Any) -> str:
+        """A decoded answer for people."""
+        return answer if isinstance(answer, str) else repr(answer)
 
     def annealing(self, embedded: bool = False) -> dict[str, Any]:
         """Arguments of `Schedule.anneal` that suit this problem better than the usual ones.

@@ -16,6 +16,7 @@ from pbits.models import CategoricalModel
 from pbits.models.base import read_only, site_pairs
 from pbits.problems._categories import CategoriesProblem, Penalty
 from pbits.problems._files import read_lines, whole_number
+from pbits.problems.base import Solution
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -181,6 +182,18 @@ class GraphColouring(CategoriesProblem):
     def score(self, answer: Sequence[int]) -> float:
         """The number of edges within one colour, the energy of the state."""
         return float(len(self.conflicts(answer)))
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        if solution.value is None:
+            return None
+        clash = set(self.conflicts(solution.value))
+        return {
+            "kind": "graph",
+            "edges": self.edges.tolist(),
+            "groups": list(solution.value),
+            "marked": [(u, v) in clash for u, v in self.edges.tolist()],
+            "caption": str(solution),
+        }
 
     def beta_range(self) -> tuple[float, float]:
         """β from 0.5 to 8: from where a conflict is hardly felt to where one in e⁸ attempts to make one is taken."""

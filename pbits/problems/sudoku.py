@@ -15,6 +15,7 @@ from pbits.models import CategoricalModel
 from pbits.models.base import read_only
 from pbits.problems._categories import CategoriesProblem, Penalty
 from pbits.problems._files import read_lines
+from pbits.problems.base import Solution
 
 CELLS = "cells holding other than one digit"
 UNITS = ("rows repeating a digit", "columns repeating a digit", "boxes repeating a digit")
@@ -213,6 +214,24 @@ class Sudoku(CategoriesProblem):
         return "\n".join(
             "".join(symbols[d] for d in row) if symbols else " ".join(map(str, row)) for row in grid.tolist()
         )
+
+    def picture(self, solution: Solution) -> dict[str, Any] | None:
+        if solution.value is None:
+            return None
+        wrong = np.zeros(self.grid.shape, dtype=bool)
+        for pair in self.conflicts(solution.value):
+            for cell in pair:
+                wrong[cell] = True
+        return {
+            "kind": "grid",
+            "cells": [list(row) for row in self.text(solution.value).splitlines()]
+            if self.size <= len(_SYMBOLS)
+            else [list(row) for row in solution.value],
+            "given": (self.grid > 0).tolist(),
+            "wrong": wrong.tolist(),
+            "blocks": list(self.box),
+            "caption": str(solution),
+        }
 
     def beta_range(self) -> tuple[float, float]:
         """p-dits: one β, 1 + 1.2 ln k, where k is the mean number of candidates of an empty cell; one-hot: 0.3 to 5.
