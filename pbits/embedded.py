@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.mapping import Embedding, Grid, clique_embedding
-from pbits.models import EnergyModel, IsingModel
+from pbits.mapping import Embedding, Topology, find_embedding
+from pbits.mapping.embedding import METHODS
+from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
 from pbits.schedule import Schedule
 from pbits.streams import Streams
 from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+
+_REMEDIES: dict[type[EnergyModel], str] = {
+    CategoricalModel: "pbits.mapping.one_hot(model) poses it with spins",
+    PolynomialModel: "pbits.mapping.quadratise(model) poses it with pairs",
+}
 
 
 class Embedded(Substrate):
@@ -20,12 +27,17 @@ class Embedded(Substrate):
     Parameters
     ----------
     machine : Substrate
-        A machine whose wiring is a `Grid`.
+        A machine of limited wiring: grids, king's graph, Chimera, Pegasus, or wires at will up to a degree.
     chain_strength : float, optional
         Ferromagnetic coupling inside chains, in units of the model's J. By default the larger of
         ½ (root mean square of J) √(mean degree), which holds a chain against the pull of its neighbours, and
         2/β at the highest β, which holds it against noise; lowered where the machine's cap on β|J| asks for
-        it. Stronger chains break less and flip more slowly.
+        it. Stronger chains break less and flip more slowly. `Embedding.pull` tells at which strength no ground state
+        breaks one.
+    method : {"auto", "clique", "minorminer", "sparsify"}
+        How chains are found; see `pbits.mapping.find_embedding`.
+    seed : int
+        Of a search for chains.
 
     Notes
     -----
@@ -36,16 +48,23 @@ class Embedded(Substrate):
     Raises
     ------
     NotMappable
-        When the crossbar does not fit the grid.
+        When no embedding is found, or the model is none of spins and pairs; the reasons name the remedy.
     """
 
-    def __init__(self, machine: Substrate, chain_strength: float | None = None):
-        if not isinstance(machine.capabilities.topology, Grid):
+    def __init__(self, machine: Substrate, chain_strength: float | None = None, *, method: str = "auto", seed: int = 0):
+        if machine.capabilities.topology is None:
             raise ValueError(f"{machine.name} has no grid to embed on; run the model on it directly, without Embedded")
+        if method not in METHODS:
+            raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
         if chain_strength is not None and not (np.isfinite(chain_strength) and chain_strength > 0):
             raise ValueError(f"chain_strength is {chain_strength}; it must be positive")
         self.machine = machine
+        self._topology = machine.capabilities.topology
         self.chain_strength = chain_strength
+        self.method = method
+        self.seed = seed
+        # A search takes seconds, and models never change.
+        self._found: WeakKeyDictionary[IsingModel, Embedding] = WeakKeyDictionary()
         self.name = f"embedded:{machine.name}"
         self.prices = machine.prices
         self.spec = machine.spec
@@ -60,22 +79,24 @@ class Embedded(Substrate):
             unchecked=inner.unchecked,
         )
 
-    @property
-    def _grid(self) -> Grid:
-        grid = self.machine.capabilities.topology
-        assert isinstance(grid, Grid)
-        return grid
+    def embedding(self, model: IsingModel) -> Embedding:
+        """The chains of a model; raises as `find_embedding` does."""
+        if model not in self._found:
+            self._found[model] = find_embedding(model, self._topology, self.method, self.seed)
+        return self._found[model]
 
     def limits(
         self, model: EnergyModel, schedule: Schedule | None = None, cells: NDArray[np.int64] | None = None
     ) -> list[str]:
+        if isinstance(model, CategoricalModel | PolynomialModel):
+            return [f"chains of cells carry spins and pairs, not a {type(model).__name__}: {_REMEDIES[type(model)]}"]
         reasons = super().limits(model, schedule)
         if cells is not None:
             reasons.append("an embedding finds its own cells; leave out the placement")
         if isinstance(model, IsingModel):
             try:
-                clique_embedding(model, self._grid)
-            except ValueError as error:
+                self.embedding(model)
+            except (ValueError, ImportError) as error:
                 reasons.append(str(error))
         cap = self.capabilities.max_coupling
         if cap is not None and schedule is not None and self.chain_strength is not None:
@@ -98,7 +119,7 @@ class Embedded(Substrate):
 
     def _program(self, model: EnergyModel, schedule: Schedule, placement: Placement) -> Program:
         assert isinstance(model, IsingModel)
-        embedding = clique_embedding(model, self._grid)
+        embedding = self.embedding(model)
         strength = self._strength(model, float(schedule.betas().max()))
         physical = embedding.physical_model(model, strength)
         cells = embedding.cells
@@ -108,16 +129,16 @@ class Embedded(Substrate):
             for cell in np.searchsorted(cells, embedding.chains[site])
         }
         inner = self.machine.compile(physical, schedule, chip_seed=placement.chip_seed, clamp=held, cells=cells)
-        return _EmbeddedProgram(model, embedding, strength, inner, self._grid)
+        return _EmbeddedProgram(model, embedding, strength, inner, self._topology)
 
 
 class _EmbeddedProgram(Program):
-    def __init__(self, model: IsingModel, embedding: Embedding, strength: float, inner: Program, grid: Grid):
+    def __init__(self, model: IsingModel, embedding: Embedding, strength: float, inner: Program, wiring: Topology):
         self._model = model
         self._embedding = embedding
         self._strength = strength
         self._inner = inner
-        self._grid = grid
+        self._wiring = wiring
 
     def realised(self, beta: float) -> EnergyModel:
         return self._inner.realised(beta)
@@ -143,12 +164,12 @@ class _EmbeddedProgram(Program):
         notes: dict[str, Any] = {
             **done.notes,
             "embedding": {
-                "method": "crossbar clique embedding",
-                "machine": self._grid.describe(),
+                "method": embedding.method,
+                "machine": self._wiring.describe(),
                 "logical_sites": self._model.n,
                 "cells_used": len(embedding.cells),
                 "longest_chain": embedding.longest_chain,
-                "machine_degree": self._grid.max_degree,
+                "machine_degree": self._wiring.max_degree,
                 "model_degree": int(self._model.degrees.max()),
                 "chain_strength": self._strength,
                 "chain_break_fraction": unembed.broken / unembed.looked if unembed.looked else None,

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.mapping import Grid, Topology
+from pbits.mapping import Complete, Grid, Topology
 from pbits.models import Clamp, DirectedModel, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.models.base import held_sites
 from pbits.parameters import Figure, MachineSpec, PriceTable, Source, read_machine, read_sources
@@ -467,21 +467,21 @@ def wiring_of(model: IsingModel | DirectedModel) -> IsingModel:
 
 
 def _wiring_limits(model: IsingModel, topology: Topology, cells: NDArray[np.int64] | None) -> list[str]:
+    reasons = []
+    degree = int(model.degrees.max())
+    if cells is None and model.n > topology.n_sites:
+        reasons.append(f"the model has {model.n:,} sites and the machine {topology.n_sites:,}")
+    if degree > topology.max_degree:
+        reasons.append(f"a site has {degree} neighbours and the machine wires {topology.max_degree}")
     if cells is not None:
         i, j, _ = model.edges()
         off = int((~topology.wired(cells[i], cells[j])).sum())
-        return [f"{off} couplings of the given placement do not lie on wires"] if off else []
-    reasons = []
-    if model.n > topology.n_sites:
-        reasons.append(f"the model has {model.n:,} sites and the machine {topology.n_sites:,}")
-    degree = int(model.degrees.max())
-    if degree > topology.max_degree:
-        reasons.append(f"a site has {degree} neighbours and the machine wires {topology.max_degree}")
+        return [*reasons, f"{off} couplings of the given placement do not lie on wires"] if off else reasons
     if not reasons and topology.place(model) is None:
         reasons.append(
             f"its couplings do not lie on the machine's wires ({topology.describe()}, sites numbered row by row)"
         )
-    if reasons and isinstance(topology, Grid) and len(topology.rules) > 1:
+    if reasons and not isinstance(topology, Complete) and (not isinstance(topology, Grid) or len(topology.rules) > 1):
         reasons.append("wrap the machine in pbits.Embedded(...) or call it 'embedded:<name>'")
     return reasons
 

@@ -1,184 +1,188 @@
 """Minor embedding: one logical spin becomes a chain of strongly coupled cells.
 
-The built-in embedding lays a crossbar on a grid of cells. A rule (a, b) and its rotation (−b, a) span a square
-sublattice u, v; site i of the model is a horizontal wire along u and a vertical wire along v, which meet on the
-diagonal. Horizontal and vertical wires use two cosets of the sublattice that another rule links, so wires i and
-j cross at one pair of linked cells, and that link carries J_ij. Wires are cut where no crossing is needed.
+The built-in embedding lays a crossbar on the cells: site i of the model is a horizontal wire and a vertical wire,
+which meet on the diagonal. Wires i and j cross at one pair of linked cells, and that link carries J_ij. Wires are cut
+where no crossing is needed. Where the crossings lie is for each wiring to say (`Topology.crossings`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from importlib.util import find_spec
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from pbits.mapping.topology import Grid
+from pbits.mapping.chains import Embedding
+from pbits.mapping.sparsify import sparsify
+from pbits.mapping.topology import Complete, Fabric, Grid, Sparse, Topology
 from pbits.models import IsingModel
 from pbits.models.base import read_only
 
 
-@dataclass(frozen=True, kw_only=True)
-class Embedding:
-    """Chains of cells, the couplers between them, and the couplers along them.
-
-    Attributes
-    ----------
-    chains : tuple of (length,) arrays
-        Machine cells of each logical site.
-    links : (m, 2) array
-        Machine cells that carry logical edge k of `IsingModel.edges()`.
-    bonds : (k, 2) array
-        Machine cells joined inside a chain.
-    """
-
-    chains: tuple[NDArray[np.int64], ...]
-    links: NDArray[np.int64]
-    bonds: NDArray[np.int64]
-
-    @cached_property
-    def cells(self) -> NDArray[np.int64]:
-        """All cells used, sorted; a physical model numbers its sites in this order."""
-        return read_only(np.unique(np.concatenate(self.chains)))
-
-    @property
-    def longest_chain(self) -> int:
-        return max(len(chain) for chain in self.chains)
-
-    @cached_property
-    def _lengths(self) -> NDArray[np.int64]:
-        return np.array([len(chain) for chain in self.chains])
-
-    @cached_property
-    def _owners(self) -> NDArray[np.int64]:
-        """The logical site of each physical site."""
-        owners = np.empty(len(self.cells), dtype=np.int64)
-        owners[np.searchsorted(self.cells, np.concatenate(self.chains))] = np.repeat(
-            np.arange(len(self.chains)), self._lengths
-        )
-        return owners
-
-    @cached_property
-    def _members(self) -> sp.csr_array:
-        """(logical, physical) matrix of ones."""
-        shape = (len(self.chains), len(self.cells))
-        return sp.csr_array((np.ones(shape[1]), (self._owners, np.arange(shape[1]))), shape=shape)
-
-    @cached_property
-    def _first(self) -> NDArray[np.int64]:
-        """The physical site that decides a tied vote."""
-        return np.searchsorted(self.cells, [chain.min() for chain in self.chains])
-
-    def physical_model(self, model: IsingModel, chain_strength: float) -> IsingModel:
-        """The model the cells hold: J on the links, h shared evenly along each chain, ferromagnetic bonds.
-
-        Its energies equal the logical ones for unbroken chains: the bonds' −strength is put into the offset.
-        """
-        cells = self.cells
-        _, _, couplings = model.edges()
-        pairs = np.searchsorted(cells, np.concatenate([self.links, self.bonds]))
-        weights = np.concatenate([couplings, np.full(len(self.bonds), float(chain_strength))])
-        h = (model.h / self._lengths)[self._owners]
-        offset = model.offset + float(chain_strength) * len(self.bonds)
-        return IsingModel.from_edges(len(cells), pairs, weights, h, offset)
-
-    def spread(self, states: NDArray) -> NDArray[np.int8]:
-        """Logical states (..., n) as cell states (..., cells): every cell of a chain alike."""
-        return np.asarray(states)[..., self._owners].astype(np.int8)
-
-    def vote(self, states: NDArray) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-        """Cell states (..., cells) as logical spins by majority, and which chains are broken.
-
-        A tied chain takes the spin of its first cell (the lowest cell number).
-        """
-        flat = np.asarray(states).reshape(-1, states.shape[-1])
-        total = (self._members @ flat.T.astype(np.float64)).T
-        spins = np.where(total == 0, flat[:, self._first], np.sign(total)).astype(np.int8)
-        shape = (*states.shape[:-1], len(self.chains))
-        return spins.reshape(shape), (np.abs(total) < self._lengths).reshape(shape)
-
-
-def clique_embedding(model: IsingModel, grid: Grid) -> Embedding:
-    """The crossbar embedding of any model on a grid of cells.
+def clique_embedding(model: IsingModel, topology: Topology) -> Embedding:
+    """The crossbar embedding of any model on a wiring that has room for one: grids, king's graph, Chimera, Pegasus.
 
     Raises
     ------
     ValueError
-        When the grid's rules leave no room for a crossbar, or the crossbar is larger than the grid; the
+        When the wiring has no crossbar (see `Topology.crossings`), or the crossbar is larger than the machine; the
         message says how many sites would fit.
     """
-    plan = _crossbar(grid)
-    if plan is None:
-        raise ValueError(
-            f"the {grid.describe()} has no built-in clique embedding: it takes a rule (a, b) with a² + b² > 1 "
-            "and a second rule to link its cosets"
-        )
-    u, link = plan
     i, j, _ = model.edges()
-    n = model.n
-    # Wire i runs along u from its diagonal crossing to the last column it must meet, and along v up to row 0's
-    # side only as far as its first partner.
-    reach_right = np.maximum.reduceat(np.append(j, 0), _starts(i, n)) if len(i) else np.zeros(n, dtype=int)
-    right = np.where(np.bincount(i, minlength=n) > 0, reach_right, np.arange(n))
-    top = np.arange(n)
+    n, sites = model.n, np.arange(model.n)
+    # The row of a site runs right from the diagonal to the last column it must meet, and its column up from the
+    # diagonal to the first row.
+    right, top = sites.copy(), sites.copy()
+    np.maximum.at(right, i, j)
     np.minimum.at(top, j, i)
-    h_nodes = [(s, np.arange(s, right[s] + 1)) for s in range(n)]
-    v_nodes = [(s, np.arange(top[s], s + 1)) for s in range(n)]
-
-    def cell(row, column, vertical: bool) -> NDArray[np.int64]:
-        x = column * u[0] - row * u[1] + (link[0] if vertical else 0)
-        y = column * u[1] + row * u[0] + (link[1] if vertical else 0)
-        return np.stack([np.asarray(y), np.asarray(x)], axis=-1)
-
-    horizontals = [cell(s, columns, False) for s, columns in h_nodes]
-    verticals = [cell(rows, s, True) for s, rows in v_nodes]
-    everything = np.concatenate([*horizontals, *verticals])
-    corner = everything.min(axis=0)
-    height, width = everything.max(axis=0) - corner + 1
-    if height > grid.rows or width > grid.columns:
-        raise ValueError(
-            f"a clique embedding of {n} sites needs {height} × {width} cells; the machine is a "
-            f"{grid.describe()}, which holds about {_largest_clique(grid, u)} sites"
-        )
-
-    def number(position: NDArray[np.int64]) -> NDArray[np.int64]:
-        shifted = position - corner
-        return shifted[..., 0] * grid.columns + shifted[..., 1]
-
+    across, up = right - sites + 1, sites - top + 1
+    rows = np.concatenate([np.repeat(sites, across), _runs(top, up)])
+    columns = np.concatenate([_runs(sites, across), np.repeat(sites, up)])
+    vertical = np.repeat([False, True], [across.sum(), up.sum()])
+    cells = topology.crossings(rows, columns, vertical)
+    ends = np.cumsum(np.concatenate([across, up]))[:-1]
+    # A cell may lie under several crossings of its wire.
+    wires = [wire[np.diff(wire, prepend=-1) != 0] for wire in np.split(cells, ends)]
     chains, bonds = [], []
-    for across, down in zip(horizontals, verticals):
-        wire_h, wire_v = number(across), number(down)
-        chains.append(read_only(np.concatenate([wire_h, wire_v])))
-        bonds.append(np.column_stack([wire_h[:-1], wire_h[1:]]))
-        bonds.append(np.column_stack([wire_v[:-1], wire_v[1:]]))
-        bonds.append(np.array([[wire_h[0], wire_v[-1]]]))
-    links = np.column_stack([number(cell(i, j, False)), number(cell(i, j, True))])
-    return Embedding(chains=tuple(chains), links=read_only(links), bonds=read_only(np.concatenate(bonds)))
+    for row, column in zip(wires[:n], wires[n:]):
+        chains.append(read_only(np.concatenate([row, column])))
+        bonds.append(np.column_stack([row[:-1], row[1:]]))
+        bonds.append(np.column_stack([column[:-1], column[1:]]))
+        bonds.append(np.array([[row[0], column[-1]]]))
+    begin = np.concatenate([[0], ends])
+    links = np.column_stack([cells[begin[i] + j - i], cells[begin[n + j] + i - top[j]]])
+    return Embedding(
+        chains=tuple(chains),
+        links=read_only(links),
+        bonds=read_only(np.concatenate(bonds)),
+        method="crossbar clique embedding",
+    )
 
 
-def _starts(rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    return np.searchsorted(rows, np.arange(n))
+def _runs(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """first_k, first_k + 1, … for each k, one after the other."""
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(first - before, lengths)
 
 
-def _crossbar(grid: Grid) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The densest sublattice rule and a rule that links two of its cosets."""
-    best = None
-    for a, b in grid.rules:
-        for c, d in sorted(grid.steps):
-            # (c, d) lies in the lattice of (a, b), (−b, a) when both coordinates along it are whole.
-            size = a * a + b * b
-            inside = (a * c + b * d) % size == 0 and (a * d - b * c) % size == 0
-            if not inside and (best is None or size < best[0]):
-                best = (size, (a, b), (c, d))
-    return None if best is None else best[1:]
+def minor_embedding(model: IsingModel, topology: Topology, seed: int = 0) -> Embedding:
+    """An embedding searched for by minorminer, on any wiring; needs ``pip install 'pbits[embed]'``.
+
+    Raises
+    ------
+    ImportError
+        Without minorminer.
+    ValueError
+        When none was found, which does not say that there is none; or when the wiring has no list of wires.
+    """
+    if not isinstance(topology, Grid | Fabric):
+        raise ValueError(f"the {topology.describe()} has no list of wires to search; see mapping.find_embedding")
+    try:
+        import minorminer
+    except ImportError as error:
+        raise ImportError(
+            "minor embeddings are searched for by minorminer: pip install 'pbits[embed]'; the clique embedding of "
+            "grids with two rules, king's graph, Chimera and Pegasus is built in (method='clique')"
+        ) from error
+    i, j, _ = model.edges()
+    wires = topology.edges()
+    if model.n > topology.n_sites or len(i) > len(wires):
+        raise ValueError(
+            f"{model.n:,} sites and {len(i):,} couplings are more than the {topology.describe()} has cells or wires"
+        )
+    couplings = [*zip(i.tolist(), j.tolist())]
+    # A loop makes the search place a site that has no coupling.
+    alone = [(site, site) for site in np.flatnonzero(model.degrees == 0).tolist()]
+    found = minorminer.find_embedding([*couplings, *alone], wires.tolist(), random_seed=seed, threads=1)
+    if not found:
+        raise ValueError(
+            f"minorminer found no embedding of {model.n} sites and {len(i)} couplings in the {topology.describe()}; "
+            "another seed may, or a larger machine"
+        )
+    owner = np.full(topology.n_sites, -1)
+    for site in range(model.n):
+        owner[found[site]] = site
+    first, second = owner[wires].T
+    bonds = _spanning_forest(wires[(first == second) & (first >= 0)], topology.n_sites)
+    # Of the wires between two chains the first carries the coupling.
+    between = (first != second) & (first >= 0) & (second >= 0)
+    ends = np.sort(np.column_stack([first, second])[between], axis=1)
+    codes, where = np.unique(ends[:, 0] * model.n + ends[:, 1], return_index=True)
+    links = wires[between][where[np.searchsorted(codes, i * model.n + j)]]
+    chains = tuple(read_only(np.sort(np.array(found[site], dtype=np.int64))) for site in range(model.n))
+    return Embedding(chains=chains, links=read_only(links), bonds=read_only(bonds), method="minorminer")
 
 
-def _largest_clique(grid: Grid, u: Sequence[int]) -> int:
-    # Corners of the triangle 0 ≤ row ≤ column < n in cells: n·u, and n·(u + v).
-    a, b = abs(u[0]), abs(u[1])
-    width = max(a, abs(u[0] - u[1]))
-    height = max(b, abs(u[0] + u[1]))
-    return int(min(grid.columns / width, grid.rows / height))
+def _spanning_forest(wires: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    graph = sp.csr_array((np.ones(len(wires)), wires.T), shape=(n, n))
+    return np.column_stack(minimum_spanning_tree(graph).nonzero()).astype(np.int64)
+
+
+METHODS = ("auto", "clique", "minorminer", "sparsify")
+
+
+def find_embedding(model: IsingModel, topology: Topology, method: str = "auto", seed: int = 0) -> Embedding:
+    """Chains of cells that carry a model on a machine's wiring.
+
+    Parameters
+    ----------
+    model : IsingModel
+    topology : Topology
+    method : {"auto", "clique", "minorminer", "sparsify"}
+        "clique": the built-in crossbar, the same for every model of n sites up to where its wires end; long chains, no
+        search. "minorminer": a heuristic search, with shorter chains for sparse models; an optional extra. "sparsify":
+        copies of spins, where cells are wired at will up to a degree. "auto": the only one there is, or the crossbar
+        where it fits and else the search.
+    seed : int
+        Of the search.
+
+    Raises
+    ------
+    ValueError
+        Where a method does not suit the wiring, or the model does not fit; the message says what would.
+    ImportError
+        Where the search is needed and minorminer is not installed.
+    TypeError
+        For a model that is not an IsingModel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pbits.mapping import Chimera
+    >>> import pbits
+    >>> everyone = pbits.IsingModel(np.ones((8, 8)) - np.eye(8))
+    >>> embedding = find_embedding(everyone, Chimera(2, 2))
+    >>> len(embedding.cells), embedding.longest_chain
+    (24, 3)
+    """
+    if not isinstance(model, IsingModel):
+        raise TypeError(
+            f"chains of cells carry an IsingModel, not a {type(model).__name__}: categories go through "
+            "mapping.one_hot first, higher orders through mapping.quadratise"
+        )
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+    at_will = isinstance(topology, Sparse | Complete)
+    if at_will != (method == "sparsify") and method != "auto":
+        suits = "'sparsify'" if at_will else "'clique' or 'minorminer'"
+        raise ValueError(f"the method for a {topology.describe()} is {suits}, not {method!r}")
+    if at_will:
+        _, copies = sparsify(model, topology.degree if isinstance(topology, Sparse) else max(3, topology.max_degree))
+        if len(copies.cells) > topology.n_sites:
+            raise ValueError(
+                f"{model.n:,} sites need {len(copies.cells):,} copies; the machine is a {topology.describe()}"
+            )
+        return copies
+    if method == "minorminer":
+        return minor_embedding(model, topology, seed)
+    try:
+        return clique_embedding(model, topology)
+    except ValueError as error:
+        if method == "clique" or not find_spec("minorminer"):
+            raise
+        try:
+            return minor_embedding(model, topology, seed)
+        except ValueError as second:
+            raise ValueError(f"{error}; {second}") from None

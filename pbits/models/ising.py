@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pbits.models.base import (
     site_pairs,
     site_states,
 )
+from pbits.models.coo import read_coo, write_coo
 from pbits.models.ebm import ebm_of, edges_of
 
 if TYPE_CHECKING:
@@ -303,6 +305,30 @@ class IsingModel(EnergyModel):
         return dimod.BinaryQuadraticModel.from_ising(
             {site: -float(value) for site, value in enumerate(self.h)}, pairs, self.offset
         )
+
+    @classmethod
+    def from_coo(cls, path: str | PathLike[str]) -> IsingModel:
+        """A model from a text file of lines "i j w", to be minimised, as dimod's COO format has it.
+
+        A line "# vartype=SPIN" or "# vartype=BINARY" says what the variables are: E = Σ w s_i s_j, linear where i = j,
+        or the same with bits x = (1 + s)/2. A line "# offset=1.5", which dimod takes for a comment, adds a constant.
+        Terms that are named twice add up. Variables are numbered from 0, and signs are turned around.
+
+        Raises
+        ------
+        ValueError
+            For a line that is none of these, with its number; for a file that does not say what its variables are.
+        """
+        kind, terms, offset = read_coo(path)
+        if kind == "BINARY":
+            return cls.from_qubo(terms, offset)
+        n = 1 + max(map(max, terms))
+        fields = [terms.get((site, site), 0.0) for site in range(n)]
+        return cls.from_ising_dimod(fields, {pair: w for pair, w in terms.items() if pair[0] != pair[1]}, offset)
+
+    def to_coo(self, path: str | PathLike[str]) -> None:
+        """Write a file that `from_coo` and dimod read; dimod's format has no offset, and there it is lost."""
+        write_coo(self, path)
 
     @classmethod
     def from_thrml(cls, ebm: Any) -> IsingModel:

@@ -235,8 +235,8 @@ class Problem(ABC):
         return None
 
     def text(self, answer: Any) -> str:
-        """A decoded answer for people."""
-        return answer if isinstance(answer, str) else repr(answer)
+        """A decoded answer for people; in one line, where a problem knows no better."""
+        return " ".join((answer if isinstance(answer, str) else repr(answer)).split())
 
     def annealing(self, embedded: bool = False) -> dict[str, Any]:
         """Arguments of `Schedule.anneal` that suit this problem better than the usual ones.

@@ -7,9 +7,15 @@ from os import PathLike
 from pathlib import Path
 
 from pbits.problems._files import read_lines
+from pbits.problems.assignment import QuadraticAssignment
 from pbits.problems.base import Problem
+from pbits.problems.colouring import GraphColouring
+from pbits.problems.cover import IndependentSet
 from pbits.problems.examples import EXAMPLES
+from pbits.problems.knapsack import Knapsack
 from pbits.problems.maxcut import MaxCut
+from pbits.problems.satisfiability import Satisfiability
+from pbits.problems.sudoku import Sudoku
 from pbits.problems.tsp import TravelingSalesman
 
 
@@ -22,9 +28,21 @@ _FORMATS = {
     ".tsp": TravelingSalesman.from_tsplib,
     ".rud": MaxCut.from_rudy,
     ".mc": MaxCut.from_rudy,
+    ".col": GraphColouring.from_dimacs,
+    ".sdk": Sudoku.from_file,
+    ".sudoku": Sudoku.from_file,
+    ".cnf": Satisfiability.from_cnf,
+    ".wcnf": Satisfiability.from_cnf,
+    ".mis": IndependentSet.from_dimacs,
+    ".kp": Knapsack.from_file,
+    ".dat": QuadraticAssignment.from_qaplib,
     ".txt": _plain_graph,
 }
-KNOWN = "TSPLIB (.tsp) and rudy Max-Cut graphs (.rud, .mc, .txt, or any name if the first line is 'n m')"
+KNOWN = (
+    "TSPLIB (.tsp), graphs to colour (.col), Sudoku grids (.sdk, .sudoku), clauses (.cnf, .wcnf), "
+    "graphs for independent sets (.mis), knapsacks (.kp), QAPLIB assignments (.dat), and rudy Max-Cut graphs (.rud, "
+    ".mc, .txt, or any name if the first line is 'n m')"
+)
 
 
 def read(path: str | PathLike[str]) -> Problem:

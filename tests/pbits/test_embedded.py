@@ -164,9 +164,63 @@ def test_what_cannot_be_embedded():
         with pytest.raises(ValueError, match="chain_strength is .* it must be positive"):
             pbits.Embedded(z1(), chain_strength=bad)
     with pytest.raises(pbits.NotMappable, match="no built-in clique embedding"):
-        compiled(pbits.Embedded(pbit.Array(topology=pbits.mapping.Grid.named("G4", 9, 9))), clique(3))
+        compiled(pbits.Embedded(pbit.Array(topology=pbits.mapping.Grid.named("G4", 9, 9)), method="clique"), clique(3))
     with pytest.raises(pbits.NotMappable, match="sites hold spin values"):
         compiled(pbits.Embedded(z1()), pbits.GaussianModel(np.eye(2)))
+
+
+WIRINGS = {
+    "king": pbits.mapping.Grid.named("king", 8, 8),
+    "chimera": pbits.mapping.Chimera(2, 2, 2),
+    "pegasus": pbits.mapping.Pegasus(2),
+    "sparse": pbits.mapping.Sparse(20, 3),
+}
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_every_wiring_samples_by_its_declared_law(wiring):
+    """A few spins that do not fit as they lie; see `pbits.testing.check_law` for the false-alarm rate."""
+    machine = pbits.Embedded(pbit.Array(topology=WIRINGS[wiring]), 1.5)
+    model = pbits.IsingModel.from_edges(5, [(0, k) for k in range(1, 5)], 0.4, 0.2 * np.arange(5))
+    model = model if wiring == "sparse" else clique(3)
+    report = testing.measure_law(machine, model, draws=20_000)
+    assert report.distance <= report.allowed
+    run = pbits.run(model, machine, pbits.Schedule(n_samples=50), seed=1)
+    notes = run.record["notes"]["embedding"]
+    assert notes["machine"] == WIRINGS[wiring].describe()
+    assert notes["method"] == ("copies of spins" if wiring == "sparse" else "crossbar clique embedding")
+    assert notes["cells_used"] > model.n
+
+
+def test_a_search_is_made_once(monkeypatch):
+    minorminer = pytest.importorskip("minorminer")
+    searches = []
+    found = minorminer.find_embedding
+    monkeypatch.setattr(minorminer, "find_embedding", lambda *a, **k: searches.append(1) or found(*a, **k))
+    machine = pbits.Embedded(z1(), method="minorminer", seed=2)
+    model = clique(4)
+    notes = [pbits.run(model, machine, pbits.Schedule(n_samples=5), seed=1).record["notes"] for _ in range(2)]
+    assert notes[0]["embedding"] == notes[1]["embedding"]
+    assert notes[0]["embedding"]["method"] == "minorminer"
+    assert notes[0]["embedding"]["cells_used"] < 20
+    assert len(searches) == 1
+
+
+def test_categories_and_higher_orders_are_shown_the_way():
+    for model, remedy in (
+        (pbits.CategoricalModel([3, 3]), "mapping.one_hot"),
+        (pbits.PolynomialModel(3, {(0, 1, 2): 1.0}), "mapping.quadratise"),
+    ):
+        with pytest.raises(pbits.NotMappable, match=remedy):
+            compiled(pbits.Embedded(z1()), model)
+    with pytest.raises(ValueError, match="method is 'tree'; it must be one of auto"):
+        pbits.Embedded(z1(), method="tree")
+
+
+def test_a_placement_does_not_pass_the_degree_by():
+    machine = pbit.Array(topology=pbits.mapping.Sparse(20, 3))
+    with pytest.raises(pbits.NotMappable, match="a site has 4 neighbours and the machine wires 3"):
+        compiled(machine, clique(5), cells=np.arange(5))
 
 
 @pytest.mark.parametrize("n", [1, 2])
