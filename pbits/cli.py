@@ -92,7 +92,10 @@ catalogue = typer.Typer(
 )
 app.add_typer(catalogue, name="catalogue", invoke_without_command=True)
 
-_PROBLEMS = f"A TSPLIB file (.tsp), a rudy graph, or a built-in example: {', '.join(EXAMPLES)}."
+_PROBLEMS = (
+    "A file, by its suffix: .tsp (TSPLIB), .dat (QAPLIB), .rud (rudy graph), .col, .mis, .cnf, .wcnf (DIMACS), .sdk "
+    f"(Sudoku), .kp (knapsack); or a built-in example: {', '.join(EXAMPLES)}."
+)
 
 ProblemName = Annotated[str, typer.Argument(help=_PROBLEMS, metavar="PROBLEM")]
 Chains = Annotated[int | None, typer.Option(help="Independent chains. Default: 64 to anneal, 16 to sample.")]
@@ -231,7 +234,7 @@ def solve(
     ] = "ideal",
     method: Annotated[
         str,
-        typer.Option(help="auto, anneal, temper, population, an encoding of the problem, or ENCODING:ALGORITHM."),
+        typer.Option(help="auto, anneal, temper, population, penalties, search, an encoding, or ENCODING:ALGORITHM."),
     ] = "auto",
     budget: Annotated[
         float | None,
@@ -698,20 +701,22 @@ def _print_answer(console: Console, answer: Answer, boundary: str | None) -> Non
     if posed.penalty is not None:
         facts.append(("penalty", f"{number(posed.penalty)}, {posed.penalty_rule}"))
     reached = "the goal, or best known, was reached" if answer.reached else "the budget is spent"
+    count = len(answer.attempts) if answer.search is None else len(answer.search.rounds)
+    called, which = ("attempts", "best") if answer.search is None else ("rounds", "last")
     facts += [
         ("answer", str(answer.solution)),
         ("decoded", _decoded(answer.solution.value, posed)),
-        ("attempts", f"{len(answer.attempts)}; {'interrupted' if answer.interrupted else reached}"),
-        ("", f"the best has seed {run.record['seed']}, {_schedule_line(run.schedule)}"),
+        (called, f"{count}; {'interrupted' if answer.interrupted else reached}"),
+        ("", f"the {which} has seed {run.record['seed']}, {_schedule_line(run.schedule)}"),
         ("simulated in", f"{si(answer.wall_time_s, 's')} of a budget of {si(answer.budget_s, 's')}"),
-        ("device time", f"{si(answer.device_time_s, 's')}, all attempts; {si(run.device_time_s, 's')} the best"),
+        ("device time", f"{si(answer.device_time_s, 's')} in all; {si(run.device_time_s, 's')} the {which}"),
     ]
     joules, best = answer.joules(boundary), _ledger_of(run, boundary)
     where = f" at the {best.boundary} boundary" if best.boundary else ""
     if joules is None:
         facts += [("joules", f"not stated{where}"), *(("", reason) for reason in best.reasons)]
     else:
-        facts.append(("joules", f"{si(joules, 'J')}, all attempts; {si(best.joules, 'J')} the best{where}"))
+        facts.append(("joules", f"{si(joules, 'J')} in all; {si(best.joules, 'J')} the {which}{where}"))
     _print_facts(console, facts)
 
 

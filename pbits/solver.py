@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pbits.algorithms import anneal_population, temper
+from pbits.algorithms import Search, anneal_population, search, temper, temper_penalties
 from pbits.algorithms.estimation import total_device_time, total_joules
 from pbits.ledger import EnergyLedger, price
 from pbits.models import EnergyModel, IsingModel
@@ -26,7 +26,7 @@ from pbits.substrate import NotMappable, Substrate, load
 BUDGET_S = 10.0
 """Seconds of emulation when none are given."""
 
-ALGORITHMS = ("anneal", "temper", "population")
+ALGORITHMS = ("anneal", "temper", "population", "penalties", "search")
 
 # Attempts get these shares of the budget, shortest first: an easy problem is solved by the first, and a penalty that is
 # too low is found out by it.
@@ -40,6 +40,8 @@ _NEARLY = 0.85
 _MOST_RAISES = 40
 _ENOUGH_VALID = 0.5
 _LEVELS = 24
+# Of tempering over penalties: β, and penalties in units of the problem's own.
+_FEWER_LEVELS, _PENALTIES = 12, (0.4, 0.6, 0.8, 1.0, 1.2)
 # Models with more neighbours than this have clusters that fill them, and cluster moves that only relabel.
 _CLUSTER_DEGREE = 6
 
@@ -89,7 +91,9 @@ class Answer:
     reason : str
         Why that method.
     attempts : tuple of Attempt
-        In the order they were made, each with another seed.
+        In the order they were made, each with another seed; none of method "search".
+    search : Search, optional
+        Of method "search": its rounds, of which `run` is the last.
     reached : bool
         Whether the goal, or else the best score known, was reached; it ends the search.
     interrupted : bool
@@ -107,9 +111,11 @@ class Answer:
     reached: bool
     interrupted: bool
     budget_s: float
+    search: Search | None = None
 
     def __repr__(self) -> str:
-        return f"Answer({self.solution}, method={self.method!r}, attempts={len(self.attempts)})"
+        tried = f"attempts={len(self.attempts)}" if self.search is None else f"rounds={len(self.search.rounds)}"
+        return f"Answer({self.solution}, method={self.method!r}, {tried})"
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -117,8 +123,8 @@ class Answer:
 
     @property
     def device_time(self) -> Figure:
-        """Of all attempts."""
-        return total_device_time(self.runs)
+        """Of all attempts, or rounds."""
+        return total_device_time(self.runs) if self.search is None else self.search.device_time
 
     @property
     def device_time_s(self) -> float | None:
@@ -127,12 +133,17 @@ class Answer:
 
     @property
     def wall_time_s(self) -> float:
-        """Seconds of this computer in which the machine was emulated, of all attempts."""
-        return math.fsum(one.wall_time_s for one in self.runs)
+        """Seconds of this computer in which the machine was emulated, of all attempts, or rounds."""
+        return math.fsum(one.wall_time_s for one in self.runs) if self.search is None else self.search.wall_time_s
 
     def joules(self, boundary: str | None = None) -> float | None:
-        """Of all attempts, at a boundary; None where those of any are not known. `ledger` tells why."""
-        return total_joules(self.runs, boundary)
+        """Of all attempts, or rounds, at a boundary; None where those of any are not known. `ledger` tells why.
+
+        Of a search, at the boundary at which the machine's prices are stated, and at no other.
+        """
+        if self.search is None:
+            return total_joules(self.runs, boundary)
+        return self.search.joules if boundary in (None, self.ledger.boundary) else None
 
     def plot(self, path: str | Path) -> None:
         """Write a picture of the solution, where the problem has one, and of how its run came down to it.
@@ -193,9 +204,12 @@ def solve(
     problem : Problem
     machine : str, path or Substrate
     method : str
-        "auto", an algorithm ("anneal", "temper", "population"), one of the problem's encodings, or both as in
-        "one-hot:temper". "auto" takes permutation moves where the problem and the machine know them, else the first of
-        the problem's encodings that the machine can hold, and anneals.
+        "auto", an algorithm, one of the problem's encodings, or both as in "one-hot:temper". "auto" takes permutation
+        moves where the problem and the machine know them, else the first of the problem's encodings that the machine
+        can hold; it searches (`pbits.algorithms.search`) for low energies of Ising models without penalties on the
+        ideal machine, and anneals all else. "temper": replicas along a ladder of β, with cluster moves where sites have
+        few neighbours. "population": population annealing. "penalties": tempering over β and the penalty
+        (`pbits.algorithms.temper_penalties`).
     budget_s : float, optional
         Seconds of this computer for emulating the machine; compilation, reading and scoring are not counted. 10 when
         absent.
@@ -240,14 +254,69 @@ def solve(
     if penalty is not None:
         posed = posed.penalised(penalty)
     root = fresh_seed() if seed is None else seed
-    search = _Search(posed, substrate, algorithm, budget, repair, chip_seed, root)
+    if algorithm is None:
+        algorithm = "search" if _searchable(posed, substrate) else "anneal"
+    name = f"{posed.encoding}:{algorithm}" if posed.encoding else algorithm
     with _reporting(progress, budget, posed.name) as report:
-        search.go(report)
-    return search.answer(f"{posed.encoding}:{algorithm}" if posed.encoding else algorithm, reason)
+        if algorithm == "search":
+            return _searched(posed, substrate, budget, chip_seed, root, report, name, reason)
+        attempts = _Attempts(posed, substrate, algorithm, budget, repair, chip_seed, root)
+        attempts.go(report)
+    return attempts.answer(name, reason)
 
 
-def _parted(problem: Problem, method: str) -> tuple[str | None, str]:
-    """(encoding or None, algorithm) of a method's name."""
+def _searchable(posed: Problem, machine: Substrate) -> bool:
+    """Whether low energies are all that is wanted, of a machine that is there to find them."""
+    plain = posed.penalty is None and not posed.clamp() and posed.initial_state() is None
+    return plain and isinstance(posed.to_model(), IsingModel) and "metropolis" in machine.capabilities.rules
+
+
+def _searched(
+    posed: Problem,
+    machine: Substrate,
+    budget: float,
+    chip_seed: int,
+    root: int,
+    report: Callable[[float], None],
+    method: str,
+    reason: str,
+) -> Answer:
+    found = search(
+        posed,
+        machine,
+        budget_s=budget,
+        seed=root,
+        chip_seed=chip_seed,
+        progress=lambda spent, whole, best: report(spent),
+    )
+    assert found.solution is not None, "a problem was searched"
+    return Answer(
+        solution=found.solution,
+        problem=posed,
+        run=found.run,
+        ledger=price(found.run),
+        method=method,
+        reason=f"{reason}; {found.strategy.reason}",
+        attempts=(),
+        reached=_reaches(posed, found.solution),
+        interrupted=found.interrupted,
+        budget_s=budget,
+        search=found,
+    )
+
+
+def _reaches(posed: Problem, solution: Solution) -> bool:
+    """Whether a solution reaches the goal, or else the best score known."""
+    target = posed.optimum if posed.goal is None else posed.goal
+    score = solution.objective
+    if target is None or score is None:
+        return False
+    near = 1e-9 * max(1.0, abs(target))
+    return score >= target - near if posed.sense == "max" else score <= target + near
+
+
+def _parted(problem: Problem, method: str) -> tuple[str | None, str | None]:
+    """(encoding, algorithm) of a method's name; None for what it leaves open."""
     parts = [] if method == "auto" else method.split(":")
     encodings = [part for part in parts if part in problem.encodings]
     algorithms = [part for part in parts if part in ALGORITHMS]
@@ -256,7 +325,7 @@ def _parted(problem: Problem, method: str) -> tuple[str | None, str]:
         if problem.encodings:
             known += f" and encodings {', '.join(problem.encodings)}, or both as 'encoding:algorithm'"
         raise ValueError(f"method is {method!r}; {problem.name} knows 'auto', the {known}")
-    return (encodings[0] if encodings else None), (algorithms[0] if algorithms else "anneal")
+    return (encodings[0] if encodings else None), (algorithms[0] if algorithms else None)
 
 
 def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[Problem, str]:
@@ -267,8 +336,9 @@ def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[
     names = [*(n for n in problem.encodings if n == "permutation"), *names, *problem.encodings]
     reasons: list[str] = []
     for name in dict.fromkeys(names):
-        posed = problem if name == problem.encoding else problem.encoded(name)
+        posed = problem
         try:
+            posed = problem if name == problem.encoding else problem.encoded(name)
             refused = machine.limits(posed.to_model(), suggested_schedule(posed, machine))
         except ValueError as error:
             refused = [str(error)]
@@ -280,7 +350,7 @@ def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[
     raise NotMappable(machine.name, reasons)
 
 
-class _Search:
+class _Attempts:
     """Attempts at one problem until it is solved or the budget is spent."""
 
     def __init__(
@@ -301,7 +371,7 @@ class _Search:
         try:
             # The first run compiles; the second one tells how fast the method is.
             for _ in range(2):
-                pilot = self._run(self._posed, _PILOT_SWEEPS, next(self._seeds))
+                pilot, _, _ = self._run(self._posed, _PILOT_SWEEPS, next(self._seeds))
             seconds_per_sweep = pilot.wall_time_s / _PILOT_SWEEPS
             for place, share in enumerate([*_SHARES, *[1.0] * _MOST_MORE]):
                 until = min(self._budget, self._spent + share * self._budget)
@@ -323,13 +393,10 @@ class _Search:
 
     def _attempt(self, sweeps: int) -> Attempt:
         seed = next(self._seeds)
-        done = self._run(self._posed, sweeps, seed)
+        done, solution, states = self._run(self._posed, sweeps, seed)
         self._spent += done.wall_time_s
-        solution = done.solution
-        assert solution is not None, "a problem was run"
         if self._repair and solution.valid_fraction < 1:
-            states = done.states.reshape(-1, done.states.shape[-1])
-            solution = self._posed.solution(states, done.energies.reshape(-1), repair=True)
+            solution = self._posed.solution(states, self._posed.to_model().energy(states), repair=True)
         attempt = Attempt(
             run=done,
             solution=solution,
@@ -341,15 +408,38 @@ class _Search:
         self._attempts.append(attempt)
         return attempt
 
-    def _run(self, posed: Problem, sweeps: int, seed: int) -> Run:
+    def _run(self, posed: Problem, sweeps: int, seed: int) -> tuple[Run, Solution, NDArray]:
+        """A run of the method, its solution, and the states (m, n) of the problem that it read."""
+        if self._algorithm == "penalties":
+            return self._over_penalties(posed, sweeps, seed)
+        done = self._one(posed, sweeps, seed)
+        assert done.solution is not None, "a problem was run"
+        return done, done.solution, done.states.reshape(-1, done.states.shape[-1])
+
+    def _over_penalties(self, posed: Problem, sweeps: int, seed: int) -> tuple[Run, Solution, NDArray]:
+        span = _span(posed)
+        if posed.penalty is None:
+            raise ValueError(f"{posed.name} has no penalty in this encoding, so there is none to temper over")
+        found = temper_penalties(
+            posed,
+            self._machine,
+            penalties=posed.penalty * np.array(_PENALTIES),
+            betas=np.geomspace(*span, _FEWER_LEVELS),
+            sweeps=sweeps,
+            n_samples=min(50, sweeps),
+            seed=seed,
+            chip_seed=self._chip_seed,
+        )
+        draws = found.states[-1, -1]
+        return found.run, found.solution, draws.reshape(-1, draws.shape[-1])
+
+    def _one(self, posed: Problem, sweeps: int, seed: int) -> Run:
         options: dict[str, Any] = {"seed": seed, "chip_seed": self._chip_seed}
         if self._algorithm == "anneal":
             usual = posed.annealing().get("levels", 50)
             wanted = {"sweeps": sweeps, "levels": min(usual, sweeps)}
             return run(posed, self._machine, suggested_schedule(posed, self._machine, **wanted), judge=False, **options)
-        span = posed.beta_range()
-        if span is None:
-            raise ValueError(f"{posed.name} knows no range of β; anneal or temper it with a schedule of your own")
+        span = _span(posed)
         if self._algorithm == "temper":
             betas = np.geomspace(*span, _LEVELS)
             clusters = _clusters(posed.to_model()) and not posed.clamp()
@@ -382,14 +472,7 @@ class _Search:
         return max(self._attempts, key=worth)
 
     def _reached(self) -> bool:
-        if not self._attempts:
-            return False
-        target = self._posed.optimum if self._posed.goal is None else self._posed.goal
-        score = self._best().solution.objective
-        if target is None or score is None:
-            return False
-        near = 1e-9 * max(1.0, abs(target))
-        return score >= target - near if self._posed.sense == "max" else score <= target + near
+        return bool(self._attempts) and _reaches(self._posed, self._best().solution)
 
     def answer(self, method: str, reason: str) -> Answer:
         best = self._best()
@@ -408,6 +491,13 @@ class _Search:
             interrupted=self._interrupted,
             budget_s=self._budget,
         )
+
+
+def _span(posed: Problem) -> tuple[float, float]:
+    span = posed.beta_range()
+    if span is None:
+        raise ValueError(f"{posed.name} knows no range of β; anneal or temper it with a schedule of your own")
+    return span
 
 
 def replace_penalty(problem: Problem, penalty: float) -> Problem:

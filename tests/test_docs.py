@@ -49,8 +49,8 @@ def test_the_script_of_the_readme_runs(tmp_path):
 
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
-    "explanation/magnets", "explanation/many_chips", "explanation/primitives", "explanation/variability",
-    "how-to/spice", "how-to/temper",
+    "explanation/magnets", "explanation/many_chips", "explanation/maxcut", "explanation/memories",
+    "explanation/primitives", "explanation/variability", "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 
@@ -62,9 +62,11 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 
 # Pages that show what their Python prints.
 PRINTED = (
-    "explanation/analog_errors", "explanation/analog_scaling", "explanation/circuits",
+    "explanation/analog_errors", "explanation/analog_neurons", "explanation/analog_scaling", "explanation/circuits",
     "explanation/compiling_matrices", "explanation/gibbs_arrays", "explanation/gibbs_cells",
     "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise", "explanation/ten_thousand",
+    "explanation/travelling_salesman",
+    "explanation/higher_order", "explanation/sudoku", "how-to/dimod", "how-to/mapping",
 )  # fmt: skip
 
 

@@ -21,13 +21,21 @@ def output_of(name, folder, *options):
 
 def test_every_example_is_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        "dense_memory",
         "denoise_digits",
         "double_well",
+        "embedding",
         "factor",
         "first_comparison",
+        "hopfield_tank",
         "invert_covariance",
+        "memory_capacity",
+        "recall_digits",
+        "satisfiability",
         "solve_diabetes",
         "spu_netlist",
+        "sudoku",
+        "tsp_ladder",
         "two_pbits",
     }
 
@@ -57,6 +65,16 @@ def test_first_comparison(tmp_path):
 @pytest.mark.parametrize("name", ["factor", "first_comparison", "two_pbits"])
 def test_an_example_fits_on_a_page(name):
     assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_embedding(tmp_path):
+    rows = [line.rsplit(maxsplit=5) for line in output_of("embedding", tmp_path).splitlines()[1:]]
+    cells = {name: int(count) for name, count, *_ in rows}
+    assert cells == {"king's graph": 156, "Chimera": 48, "Pegasus": 32, "copies, degree 4": 60}
+    broken = [float(row[4].rstrip("%")) for row in rows]
+    # Strong chains break less, on every wiring, and some anneals end in a ground state.
+    assert all(strong < weak for weak, strong in zip(broken[::2], broken[1::2]))
+    assert all(int(row[5].rstrip("%")) > 0 for row in rows)
 
 
 def test_spu_netlist(tmp_path):
@@ -114,3 +132,72 @@ def test_denoise_digits(tmp_path):
     assert printed.count("recognised, Fréchet distance") == 3
     assert "on one array that is programmed for each layer" in printed
     assert (tmp_path / "denoise_digits.png").stat().st_size > 10_000
+
+
+def test_recall_digits(tmp_path):
+    printed = output_of("recall_digits", tmp_path)
+    shares = {name: int(share) for name, share in re.findall(r"^(\S.*?)  +\d+ +(\d+)%", printed, re.M)}
+    assert shares["ideal"] >= 80
+    assert shares["extropic-z1, embedded"] < shares["fpga-all-to-all"]
+    assert len(re.findall(r"^ideal.* not stated not stated$", printed, re.M)) == 1
+    assert re.search(r"^fpga-all-to-all .* \d\S+e-05$", printed, re.M)
+    assert (tmp_path / "recall_digits.png").stat().st_size > 3_000
+
+
+def test_memory_capacity(tmp_path):
+    printed = output_of("memory_capacity", tmp_path)
+    rows = re.findall(r"^ +(0\.\d\d) +(\d\.\d+) +(\d\.\d+) ±", printed, re.M)
+    # Of 300 spins: from 0.08 n on some memories fail that would hold were there more.
+    for load, theory, measured in rows[:2]:
+        assert float(measured) == pytest.approx(float(theory), abs=0.01), load
+    assert float(rows[-1][1]) == 0
+    assert float(rows[-1][2]) < 0.6
+    assert "0.1379 n patterns at T = 0, with an overlap of 0.967" in printed
+    assert (tmp_path / "memory_capacity.png").stat().st_size > 10_000
+
+
+def test_dense_memory(tmp_path):
+    printed = output_of("dense_memory", tmp_path)
+    shares = [[int(share) for share in re.findall(r"(\d+)%", line)] for line in printed.splitlines() if "k=" in line]
+    assert [row[1] > 80 for row in shares] == [False, True, True]
+    assert shares[0][2] < shares[1][2]
+    assert shares[1][3] < 50 < shares[2][3]
+    assert "10 of 10 found from their upper half" in printed
+    assert (tmp_path / "dense_memory.png").stat().st_size > 10_000
+
+
+def test_sudoku(tmp_path):
+    lines = output_of("sudoku", tmp_path).splitlines()
+    assert lines[0] == "AI Escargot: 58 p-dits, 9 phases a sweep"
+    grid = [line.split() for line in lines[1:10]]
+    assert all(sorted(unit) == list("123456789") for unit in [*grid, *zip(*grid)])
+    assert lines[10].startswith("solved in 20 of 20 runs")
+    assert re.match(r"without a solution: [1-4] conflicts at best, at \[\(\(", lines[11])
+
+
+def test_satisfiability(tmp_path):
+    printed = output_of("satisfiability", tmp_path)
+    native, pairs = (float(share) for share in re.findall(r": (\S+) to \S+ % of anneals succeed", printed))
+    assert native > 95
+    assert 20 < pairs < 90
+    # Pigeons cannot have a hole each: one pair shares.
+    assert "pigeons in holes: 1 broken" in printed
+
+
+def test_hopfield_tank(tmp_path):
+    lines = output_of("hopfield_tank", tmp_path).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["network of 1985", "penalties", "soft assignment"]
+    usual, soft = (float(line.split()[-1]) for line in lines[1:])
+    # The shortest tour of these ten cities, by enumeration.
+    assert 2.833 <= soft < 1.02 * 2.833
+    assert usual >= soft
+    assert (tmp_path / "hopfield_tank.png").stat().st_size > 10_000
+
+
+def test_tsp_ladder(tmp_path):
+    rows = dict(line.strip().split(": ", 1) for line in output_of("tsp_ladder", tmp_path).splitlines())
+    lengths = {method: float(row.split(";")[0]) for method, row in rows.items() if not row.startswith("infeasible")}
+    assert list(rows) == ["one-hot p-bits", "tempering over penalties", "p-dits", "permutation moves"]
+    assert min(lengths, key=lambda method: lengths[method]) in ("p-dits", "permutation moves")
+    assert lengths["permutation moves"] <= 1.001 * min(lengths.values())
+    assert (tmp_path / "tsp_ladder.png").stat().st_size > 10_000

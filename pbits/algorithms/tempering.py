@@ -192,12 +192,12 @@ def temper(
     )
 
 
-def _ladder(betas: ArrayLike) -> NDArray[np.float64]:
-    ladder = np.array(betas, dtype=np.float64)
+def _ladder(values: ArrayLike, name: str = "betas") -> NDArray[np.float64]:
+    ladder = np.array(values, dtype=np.float64)
     if ladder.ndim != 1 or len(ladder) == 0 or not np.isfinite(ladder).all():
-        raise ValueError(f"betas is {betas!r}; it must be a row of finite numbers")
+        raise ValueError(f"{name} is {values!r}; it must be a row of finite numbers")
     if ladder[0] < 0 or ladder[-1] <= 0 or (np.diff(ladder) <= 0).any():
-        raise ValueError(f"betas go from {ladder[0]:g} to {ladder[-1]:g}; they must rise, and not below 0")
+        raise ValueError(f"{name} go from {ladder[0]:g} to {ladder[-1]:g}; they must rise, and not below 0")
     return ladder
 
 

@@ -8,6 +8,8 @@ states agree do as well: where these are fewer they are taken, since large clust
 J. Houdayer, "A cluster Monte Carlo algorithm for 2-dimensional spin glasses", Eur. Phys. J. B 22 (2001); Z. Zhu,
 A. J. Ochoa, H. G. Katzgraber, "Efficient cluster algorithm for spin glasses in any space dimension", Phys. Rev. Lett.
 115 (2015).
+
+Such exchanges keep a law. To find low energies, `join_clusters` takes only those that pay.
 """
 
 from __future__ import annotations
@@ -83,3 +85,55 @@ def exchange_clusters(states, pairs, places, indptr, indices, weights, h, mirror
             first[site], second[site] = -first[site], -second[site]
         sizes[pair] = size
         gains[pair] = gain
+
+
+@kernel
+def join_clusters(state, others, order, indptr, indices, weights, h, mirror):
+    """Take over from other states, one after another, each cluster that is no worse.
+
+    The clusters on which two states differ do not touch, so each is worth what it is worth alone, and the best of
+    all ways to choose between them costs no search: what comes out is no higher than either.
+
+    Parameters
+    ----------
+    state : (n,) int8
+        Changed in place.
+    others : (m, n) int8
+    order : (m,) int64
+        In which the others are gone through.
+    indptr, indices, weights, h
+        The model.
+    mirror : bool
+        Whether the mirror image of each other state is gone through, too, after itself: there are no fields, and no
+        site is held fixed.
+    """
+    n = len(h)
+    differ = np.empty(n, dtype=np.bool_)
+    found = np.empty(n, dtype=np.int32)
+    for number in range(2 * len(order) if mirror else len(order)):
+        other = others[order[number // 2 if mirror else number]]
+        sign = -1 if mirror and number % 2 else 1
+        for site in range(n):
+            differ[site] = state[site] != sign * other[site]
+        for root in range(n):
+            if not differ[root]:
+                continue
+            found[0] = root
+            differ[root] = False
+            size, place, gain = 1, 0, 0.0
+            while place < size:
+                site = found[place]
+                place += 1
+                field = h[site]
+                for edge in range(indptr[site], indptr[site + 1]):
+                    neighbour = indices[edge]
+                    field += weights[edge] * state[neighbour]
+                    if differ[neighbour]:
+                        differ[neighbour] = False
+                        found[size] = neighbour
+                        size += 1
+                gain += 2.0 * state[site] * field
+                state[site] = -state[site]
+            if gain > 0.0:
+                for place in range(size):
+                    state[found[place]] = -state[found[place]]

@@ -73,11 +73,11 @@ def test_every_algorithm_cuts_an_odd_ring_and_stops_there(method):
     assert answer.reached
     assert not answer.interrupted
     assert answer.wall_time_s < 0.9
-    assert answer.method == ("anneal" if method == "auto" else method)
+    assert answer.method == ("search" if method == "auto" else method)
 
 
 def test_the_budget_is_spent_where_no_best_is_known():
-    answer = pbits.solve(ring(), budget_s=0.4, seed=3)
+    answer = pbits.solve(ring(), method="anneal", budget_s=0.4, seed=3)
     assert not answer.reached
     assert len({attempt.seed for attempt in answer.attempts}) == len(answer.attempts) >= 4
     # Other work on this computer may slow an attempt down by any factor, but not speed it up.
@@ -88,7 +88,7 @@ def test_the_budget_is_spent_where_no_best_is_known():
 
 
 def test_an_attempt_can_be_made_again():
-    answer = pbits.solve(ring(), budget_s=0.1, seed=3)
+    answer = pbits.solve(ring(), method="anneal", budget_s=0.1, seed=3)
     best = next(attempt for attempt in answer.attempts if attempt.run is answer.run)
     again = pbits.run(answer.problem, "ideal", best.run.schedule, seed=best.seed)
     np.testing.assert_array_equal(again.states, best.run.states)
@@ -147,18 +147,42 @@ def test_device_time_and_joules_are_of_all_attempts():
 
 
 def test_an_interrupted_search_gives_what_it_has(monkeypatch):
-    attempts = solver._Search._attempt
+    attempts = solver._Attempts._attempt
 
     def interrupted(self, sweeps):
         if len(self._attempts) == 2:
             raise KeyboardInterrupt
         return attempts(self, sweeps)
 
-    monkeypatch.setattr(solver._Search, "_attempt", interrupted)
-    answer = pbits.solve(ring(), budget_s=1.0, seed=3)
+    monkeypatch.setattr(solver._Attempts, "_attempt", interrupted)
+    answer = pbits.solve(ring(), method="anneal", budget_s=1.0, seed=3)
     assert answer.interrupted
     assert len(answer.attempts) == 2
     assert answer.solution.objective == 8.0
+
+
+def test_a_search_answers_in_rounds():
+    answer = pbits.solve(ring(), budget_s=0.3, seed=3)
+    assert (answer.method, answer.attempts, answer.solution.objective) == ("search", (), 8.0)
+    assert len(answer.search.rounds) > 1
+    assert answer.wall_time_s == answer.search.wall_time_s
+    board = pbits.solve(ring(), "fpga-all-to-all", method="search", budget_s=0.2, seed=3)
+    assert board.joules() == board.search.joules > 0
+    assert board.joules("board") == board.joules()
+    assert board.joules("wall") is None
+    assert board.device_time_s == board.search.device_time_s > 0
+
+
+def test_penalties_are_tempered_over():
+    class Parted(OneOfFive):
+        def parts(self):
+            Q = np.triu(np.full((5, 5), 2.0), 1) - np.eye(5)
+            return IsingModel.from_qubo(np.diag(self.costs)), IsingModel.from_qubo(Q, offset=1.0)
+
+    answer = pbits.solve(Parted(penalty=6.0), method="spins:penalties", budget_s=0.3, seed=1)
+    assert (answer.method, answer.solution.value) == ("spins:penalties", 3)
+    with pytest.raises(ValueError, match="no penalty in this encoding"):
+        pbits.solve(ring(), method="penalties", budget_s=0.1)
 
 
 def test_progress_is_told_in_seconds():
@@ -171,7 +195,7 @@ def test_progress_is_told_in_seconds():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"method": "magic"}, "knows 'auto', the algorithms anneal, temper, population"),
+        ({"method": "magic"}, "knows 'auto', the algorithms anneal, temper, population, penalties, search"),
         ({"method": "spins:category"}, "encodings spins, category"),
         ({"budget_s": 0}, "positive number of seconds"),
         ({"budget_s": float("nan")}, "positive number of seconds"),
