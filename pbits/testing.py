@@ -31,7 +31,7 @@ from pbits.errors import MARGIN, SIGMAS, histogram, law_table, standardised, tv_
 from pbits.harm import HarmWarning
 from pbits.ledger import price
 from pbits.mapping import Complete
-from pbits.models import Distances, EnergyModel, GaussianModel, IsingModel, PermutationModel
+from pbits.models import CategoricalModel, Distances, EnergyModel, GaussianModel, IsingModel, PermutationModel
 from pbits.parameters import BOUNDARIES, Parameter
 from pbits.reference import exact, total_variation, tv_noise_floor
 from pbits.runner import run
@@ -43,6 +43,7 @@ _SCALES = (0.5, 0.25, 0.125)
 SPINS = 10
 REALS = 5
 PLACES = 5
+DITS, CATEGORIES = 4, 3
 DRAWS = 1_000_000
 DRAWS_OF_FEW_STATES = 200_000
 TAU_INT = 1.2
@@ -57,12 +58,13 @@ class LawReport:
     kind : str
         As declared.
     distance : float
-        Spins and permutations: total variation. Reals: the largest deviation of a mean or covariance, in standard
-        errors.
+        Spins, categories and permutations: total variation. Reals: the largest deviation of a mean or covariance, in
+        standard errors.
     allowed : float
         Spins: 1.5 times the total variation expected of independent draws, and no more from ten spins on. Fewer
-        spins, or permutations, have fewer states, and a distance of wide spread: at least √1.2 times its expectation,
-        for the autocorrelation that the thinning leaves, and 5 of its standard deviations. Reals: 5 standard errors.
+        spins, categories and permutations have fewer states, and a distance of wide spread: at least √1.2 times its
+        expectation, for the autocorrelation that the thinning leaves, and 5 of its standard deviations. Reals: 5
+        standard errors.
     thinning : int
         Steps between draws, chosen so that the worst integrated autocorrelation time is at most 1.2 draws.
     """
@@ -74,24 +76,29 @@ class LawReport:
 
 
 def native_models(machine: Substrate, seed: int = 0) -> tuple[EnergyModel, ...]:
-    """Small random models on the machine's own connection graph: of spins, of permutations and of reals, as it holds.
+    """Small random models on the machine's own connection graph: one of each kind of site that it holds.
 
     Spins: J ~ N(0, 1)/√n on the wires of a compact piece of n sites, scaled down to the machine's cap,
     h ~ 0.3 N(0, 1), and both halved, up to three times, for a machine that refuses them. n is 10, or the most that the
     machine has sites for and whose law can be written down: ten spins behind an embedding lie on more cells than can be
     enumerated. Reals: five sites, a symmetric diagonally dominant A with negative couplings, which passive circuits
-    realise too, and b ~ N(0, 1). Permutations: a tour of five places at 2 N(0, 1) in the plane. Sites that hold
-    categories are not checked: no law of theirs is stated.
+    realise too, and b ~ N(0, 1). Permutations: a tour of five places at 2 N(0, 1) in the plane. Categories: a ring of
+    four sites of three categories each, with tables and energies ~ N(0, 1).
 
     Raises
     ------
     AssertionError
-        When the machine holds neither spins, permutations nor reals, refuses a model on its own wires, or has no model
+        When the machine holds no sites of these kinds, refuses a model on its own wires, or has no model
         of spins whose law can be written down.
     """
-    makers = {"spin": _native_spins, "permutation": _native_tour, "real": _native_reals}
-    held = [domain for domain in makers if domain in machine.capabilities.domains]
-    assert held, f"{machine.name} holds neither spins, permutations nor reals; the suite has no model for it"
+    makers = {
+        "spin": _native_spins, "category": _native_dits, "permutation": _native_tour, "real": _native_reals
+    }  # fmt: skip
+    can = machine.capabilities
+    kinds = {kind.domain for kind in can.models}
+    # What holds spins or reals holds the plain models of them, and refuses in `check_law` if it does not.
+    held = [domain for domain in makers if domain in can.domains and (domain in ("spin", "real") or domain in kinds)]
+    assert held, f"{machine.name} holds no spins, categories, permutations or reals; the suite has no model for it"
     return tuple(makers[domain](machine, np.random.default_rng(seed)) for domain in held)
 
 
@@ -136,6 +143,11 @@ def _native_reals(machine: Substrate, rng: np.random.Generator) -> GaussianModel
     return GaussianModel(A, rng.normal(size=REALS))
 
 
+def _native_dits(machine: Substrate, rng: np.random.Generator) -> CategoricalModel:
+    ring = {(site, (site + 1) % DITS): rng.normal(size=(CATEGORIES, CATEGORIES)) for site in range(DITS)}
+    return CategoricalModel([CATEGORIES] * DITS, list(rng.normal(size=(DITS, CATEGORIES))), ring)
+
+
 def _native_tour(machine: Substrate, rng: np.random.Generator) -> PermutationModel:
     return PermutationModel(Distances(coordinates=2 * rng.normal(size=(PLACES, 2))))
 
@@ -150,8 +162,8 @@ def measure_law(
     """
     model = native_model(machine) if model is None else model
     if draws is None:
-        many = (model.domain == "spin" and model.n >= SPINS) or model.domain == "permutation"
-        draws = DRAWS if many else DRAWS_OF_FEW_STATES
+        few = model.domain == "real" or (model.domain == "spin" and model.n < SPINS)
+        draws = DRAWS_OF_FEW_STATES if few else DRAWS
     thinning = _thinning(machine, model, seed)
     chains = 1000
     schedule = Schedule(n_samples=-(-draws // chains), n_warmup=50 * thinning, steps_per_sample=thinning, chains=chains)
@@ -159,8 +171,8 @@ def measure_law(
     states = run(model, machine, schedule, seed=seed).states.reshape(-1, model.n)
     if isinstance(model, GaussianModel):
         return _reals(law, states, thinning)
-    if isinstance(model, PermutationModel):
-        return _permutations(law, states, thinning)
+    if isinstance(model, PermutationModel | CategoricalModel):
+        return _enumerated(law, states, thinning)
     return _spins(law, states, thinning)
 
 
@@ -170,10 +182,10 @@ def _spins(law: Law, states: NDArray, thinning: int) -> LawReport:
     return _listed(law, expected, found, len(states), states.shape[1] < SPINS, thinning)
 
 
-def _permutations(law: Law, states: NDArray, thinning: int) -> LawReport:
-    assert isinstance(law.model, PermutationModel), "the law of permutations is told by a model of them"
-    expected = exact(law.model, law.beta)
-    assert expected.probabilities is not None, "a law of permutations lists its states"
+def _enumerated(law: Law, states: NDArray, thinning: int) -> LawReport:
+    assert law.model is not None, "a law is that of a model"
+    expected = exact(law.model, law.beta, law.clamp)
+    assert expected.probabilities is not None, "laws of categories and of permutations list their states"
     found = np.bincount(expected.index(states), minlength=len(expected.probabilities))
     return _listed(law, expected.probabilities, found, len(states), True, thinning)
 
@@ -358,7 +370,7 @@ def check_refusals(machine: Substrate) -> None:
 @_of_each_native_model
 def check_clamp(machine: Substrate, model: EnergyModel) -> None:
     """Clamped sites stay where they are held, and a machine that cannot hold them says so."""
-    held = {0: 1.0, model.n - 1: 0.0 if model.domain == "permutation" else -1.0}
+    held = {0: 1.0, model.n - 1: 0.0 if model.domain in ("category", "permutation") else -1.0}
     schedule = Schedule(n_samples=50, n_warmup=0, chains=4)
     if not machine.capabilities.clamp or model.domain == "permutation":
         try:

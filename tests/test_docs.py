@@ -50,7 +50,7 @@ def test_the_script_of_the_readme_runs(tmp_path):
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
     "explanation/magnets", "explanation/many_chips", "explanation/maxcut", "explanation/memories",
-    "explanation/primitives", "explanation/variability", "how-to/spice", "how-to/temper",
+    "explanation/primitives", "explanation/variability", "how-to/solve", "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 
@@ -64,9 +64,9 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 PRINTED = (
     "explanation/analog_errors", "explanation/analog_neurons", "explanation/analog_scaling", "explanation/circuits",
     "explanation/compiling_matrices", "explanation/gibbs_arrays", "explanation/gibbs_cells",
-    "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise", "explanation/ten_thousand",
-    "explanation/travelling_salesman",
-    "explanation/higher_order", "explanation/sudoku", "how-to/dimod", "how-to/mapping",
+    "explanation/higher_order", "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise",
+    "explanation/permutation_moves", "explanation/sudoku", "explanation/ten_thousand",
+    "explanation/travelling_salesman", "how-to/dimod", "how-to/mapping",
 )  # fmt: skip
 
 
@@ -82,6 +82,14 @@ def test_the_blocks_on_invertible_logic_run(tmp_path):
     for code in blocks("docs/how-to/invertible_logic.md", "python"):
         done = python(tmp_path, code)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_problems_of_the_readme_run(tmp_path):
+    block = next(block for block in blocks("README.md", "python") if "permutation-illustrative" in block)
+    done = python(tmp_path, block)
+    assert done.returncode == 0, done.stderr
+    assert "permutation:anneal" in done.stdout
+    assert (tmp_path / "tour.png").exists()
 
 
 def test_the_p_bits_of_the_readme_run(tmp_path):
