@@ -117,7 +117,7 @@ def _images_size(picture: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _images(figure: FigureBase, picture: Mapping[str, Any]) -> str:
-    """Panels side by side: +1 is dark."""
+    """Panels side by side: +1 is dark; other values than −1 and +1 in greys."""
     rows, columns = picture["shape"]
     panels = picture["panels"]
     across = min(len(panels), 4)
@@ -126,6 +126,11 @@ def _images(figure: FigureBase, picture: Mapping[str, Any]) -> str:
         axes.set_axis_off()
     for axes, panel in zip(grid, panels):
         pixels = np.reshape(panel["values"], (rows, columns))
+        if not (np.abs(pixels) == 1).all():
+            widest = float(np.abs(pixels).max()) or 1.0
+            axes.imshow(pixels, cmap="gray_r", vmin=-widest, vmax=widest, extent=(0, columns, rows, 0))
+            axes.set_title(panel["label"], fontsize=8)
+            continue
         squares = [_square(x, y) for y, x in zip(*np.nonzero(pixels > 0))]
         axes.add_patch(PathPatch(_square(0, 0, columns, rows), facecolor="#eef1f4", edgecolor="none"))
         if squares:

@@ -35,6 +35,12 @@ def test_digits_and_edges_are_in_the_picture():
     assert graph.count(pictures.ALARM) == 1
 
 
+def test_reals_are_drawn_in_greys():
+    picture = {"kind": "images", "shape": [2, 2], "panels": [{"label": "one", "values": [0.5, -1, 0.25, 0]}]}
+    assert "data:image/png" in pictures.to_svg(picture, "k")
+    assert "data:image/png" not in pictures.to_svg(SAMPLES["images"], "k")
+
+
 def test_a_large_graph_is_drawn_as_a_matrix():
     rng = np.random.default_rng(5)
     edges = rng.integers(0, 1000, size=(3000, 2)).tolist()
