@@ -332,7 +332,14 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
     assert isinstance(problem, Problem), "a model alone knows no range of β"
     defaults = {"chains": 64, "sweeps": 2000, "levels": min(50, wanted.get("sweeps", 50))}
     defaults |= {"beta_start": span[0], "beta_stop": span[1]}
-    return Schedule.anneal(**(defaults | problem.annealing(embedded=isinstance(machine, Embedded)) | wanted))
+    hints = problem.annealing(embedded=isinstance(machine, Embedded))
+    suited = Schedule.anneal(**(defaults | hints | wanted))
+    if machine is None or suited.moves is None or "moves" in wanted:
+        return suited
+    # A machine that settles into permutations proposes no moves.
+    plain = replace(suited, moves=None)
+    model = problem.to_model()
+    return plain if machine.limits(model, suited) and not machine.limits(model, plain) else suited
 
 
 def _held(model: EnergyModel, prescribed: Clamp, wanted: Clamp, chains: int) -> dict[int, Any]:

@@ -20,7 +20,7 @@ from pbits.parameters import Figure
 from pbits.problems.base import Problem, Solution
 from pbits.result import Run
 from pbits.runner import run, suggested_schedule
-from pbits.streams import fresh_seed
+from pbits.streams import Streams, fresh_seed
 from pbits.substrate import NotMappable, Substrate, load
 
 BUDGET_S = 10.0
@@ -250,12 +250,20 @@ def solve(
         raise ValueError(f"budget_s is {budget_s}; it must be a positive number of seconds")
     substrate = machine if isinstance(machine, Substrate) else load(machine)
     encoding, algorithm = _parted(problem, method)
-    posed, reason = _posed(problem, substrate, encoding)
+    posed, reason = _posed(problem, substrate, encoding, penalty is not None)
+    if posed.objectives(np.zeros((0, posed.to_model().n))) is None:
+        raise ValueError(
+            f"{problem.name} is answered by many draws together; take pbits.run, or pbits.algorithms.estimate"
+        )
     if penalty is not None:
         posed = posed.penalised(penalty)
-    root = fresh_seed() if seed is None else seed
+    root = Streams(seed=fresh_seed() if seed is None else seed).seed
     if algorithm is None:
         algorithm = "search" if _searchable(posed, substrate) else "anneal"
+    if algorithm == "search" and not isinstance(posed.to_model(), IsingModel):
+        raise ValueError(
+            f"the method 'search' is for Ising models; {posed.name} is posed as a {type(posed.to_model()).__name__}"
+        )
     name = f"{posed.encoding}:{algorithm}" if posed.encoding else algorithm
     with _reporting(progress, budget, posed.name) as report:
         if algorithm == "search":
@@ -328,8 +336,8 @@ def _parted(problem: Problem, method: str) -> tuple[str | None, str | None]:
     return (encodings[0] if encodings else None), (algorithms[0] if algorithms else None)
 
 
-def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[Problem, str]:
-    """The problem in an encoding that the machine can hold, and why that one."""
+def _posed(problem: Problem, machine: Substrate, encoding: str | None, penalised: bool) -> tuple[Problem, str]:
+    """The problem in an encoding that the machine can hold, with a penalty where one is given, and why that one."""
     if encoding is not None:
         return problem.encoded(encoding) if encoding != problem.encoding else problem, "asked for"
     names = [problem.encoding] if problem.encoding else [""]
@@ -339,6 +347,8 @@ def _posed(problem: Problem, machine: Substrate, encoding: str | None) -> tuple[
         posed = problem
         try:
             posed = problem if name == problem.encoding else problem.encoded(name)
+            if penalised and posed.penalty is None and any(problem.encodings):
+                raise ValueError("it has no penalty, and one was given")
             refused = machine.limits(posed.to_model(), suggested_schedule(posed, machine))
         except ValueError as error:
             refused = [str(error)]

@@ -72,14 +72,15 @@ class DecisionProgram(Program):
         counts = {
             "update": tally.updates,
             "weight_read": reads,
-            "reversal_step": rewritten,
             "toggle": tally.toggles,
             "random_bit": 32 * WORDS_PER_DECISION * tally.updates,
             "read": frames * n * chains,
             "flop": flops,
             "byte": moved,
         }
-        return execution(counts, tiers, self._notes | {"algorithm": "permutation moves, one decision after another"})
+        # Part of the power and the bytes of a processor, and no operation with a price of its own.
+        notes = {"algorithm": "permutation moves, one decision after another", "slots_rewritten": rewritten}
+        return execution(counts, tiers, self._notes | notes)
 
 
 def held_bytes(model: PermutationModel) -> int:

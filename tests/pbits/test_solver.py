@@ -199,11 +199,35 @@ def test_progress_is_told_in_seconds():
         ({"method": "spins:category"}, "encodings spins, category"),
         ({"budget_s": 0}, "positive number of seconds"),
         ({"budget_s": float("nan")}, "positive number of seconds"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_what_cannot_be_done_is_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         pbits.solve(OneOfFive(), **wrong)
+
+
+def test_a_penalty_chooses_an_encoding_that_has_one():
+    trip = pbits.problems.TravelingSalesman.from_coordinates(CORNERS)
+    assert pbits.solve(trip, budget_s=0.1, seed=1).method == "permutation:anneal"
+    assert pbits.solve(trip, budget_s=0.1, seed=1, penalty="safe").method == "one-hot:anneal"
+
+
+def test_a_machine_that_proposes_no_moves_settles_into_tours():
+    trip = pbits.problems.TravelingSalesman.from_coordinates(CORNERS)
+    answer = pbits.solve(trip, "softassign-illustrative", budget_s=0.1, seed=1)
+    assert answer.method == "permutation:anneal"
+    assert answer.run.schedule.moves is None
+
+
+def test_what_many_draws_answer_is_not_solved():
+    with pytest.raises(ValueError, match="answered by many draws together"):
+        pbits.solve(pbits.problems.MatrixInverse([[2.0, 0.5], [0.5, 1.0]]), "langevin-rc-illustrative", budget_s=0.1)
+
+
+def test_a_search_is_of_ising_models():
+    with pytest.raises(ValueError, match="posed as a CategoricalModel"):
+        pbits.solve(OneOfFive(), method="category:search", budget_s=0.1)
 
 
 def test_a_model_is_no_problem():

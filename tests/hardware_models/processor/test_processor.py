@@ -106,9 +106,15 @@ def test_tours_are_those_of_the_ideal_machine_and_their_work_is_counted():
     assert run.device_time_s == pytest.approx(decisions * 1e-8, rel=1e-6)
     assert run.record["notes"]["tier"] == "apart"
     one = pbits.run(TOUR, Processor(**MACHINE), schedule, seed=3)
-    bytes_moved = 16 * one.counts["weight_read"] + 16 * one.counts["reversal_step"] + 4 * 5 * 30 * 8
+    bytes_moved = 16 * one.counts["weight_read"] + 16 * one.record["notes"]["slots_rewritten"] + 4 * 5 * 30 * 8
     assert one.counts["byte"] == bytes_moved
     assert one.device_time_s == pytest.approx(decisions * 1e-6 + max(one.counts["flop"] / 1e12, bytes_moved / 1e11))
+
+
+@pytest.mark.parametrize("name", ["gpu-h100-sxm", "cpu-epyc-9654"])
+def test_the_joules_of_tours_on_a_busy_processor_are_known(name):
+    run = pbits.run(TOUR, name, pbits.Schedule(n_samples=5, chains=8, beta=3.0), seed=3)
+    assert pbits.price(run, full_batch=True).joules > 0
 
 
 @pytest.mark.parametrize("clamp", [{}, {1: 0.5}])
