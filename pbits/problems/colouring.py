@@ -121,7 +121,7 @@ class GraphColouring(CategoriesProblem):
         """
         file = Path(path).name
         expected = "a DIMACS graph: 'p edge n m', then 'e u v'"
-        n = None
+        n, m = None, 0
         edges: list[tuple[int, int]] = []
         for count, line in enumerate(read_lines(path, expected), start=1):
             where, tokens = f"{file}, line {count}", line.split()
@@ -131,7 +131,7 @@ class GraphColouring(CategoriesProblem):
                 if n is not None or len(tokens) != 4 or tokens[1] not in ("edge", "edges", "col"):
                     raise ValueError(f"{where}: found {line.strip()[:40]!r}, expected one line 'p edge n m'")
                 n = whole_number(tokens[2], where, 1, "the number of vertices")
-                whole_number(tokens[3], where, 0, "the number of edges")
+                m = whole_number(tokens[3], where, 0, "the number of edges")
             elif tokens[0] == "e":
                 if n is None or len(tokens) != 3:
                     wanted = "'p edge n m' before the first edge" if n is None else "'e u v'"
@@ -147,6 +147,10 @@ class GraphColouring(CategoriesProblem):
         if n is None or not edges:
             missing = "edges" if n is not None else "line beginning with p"
             raise ValueError(f"{file} holds no {missing}; expected {expected}")
+        # Some files count each edge once and name it twice, or the other way round.
+        once = len({(min(edge), max(edge)) for edge in edges})
+        if m not in (len(edges), once, 2 * once):
+            raise ValueError(f"{file}: found {once} edges, expected {m} (its p-line); is it cut short?")
         posed = cls(n, edges, 2 if colours is None else colours, **options)
         return posed if colours is not None else cls(n, edges, posed.greedy_colours(), **options)
 

@@ -54,6 +54,10 @@ def read_cnf(path: str | PathLike[str]) -> Formula:
     if header[0] == "p":
         kind, n, m, top = _header(header, where)
         lines = lines[1:]
+    elif Path(path).suffix.lower() != ".wcnf" and not any(tokens[0] == "h" for _, tokens in lines):
+        raise ValueError(
+            f"{where}: found {' '.join(header)[:40]!r}, expected 'p cnf n m' first (weights: a .wcnf file)"
+        )
     tokens = _tokens(lines)
     clauses: list[tuple[int, ...]] = []
     weights: list[float] = []

@@ -12,6 +12,9 @@ from pbits.models import IsingModel
 from pbits.models.base import check_finite, read_only, real_array
 from pbits.problems.base import Problem, spins_of
 
+# Whole numbers that float64 holds.
+_EXACT = 2.0**53
+
 
 class NumberPartition(Problem):
     """Two groups of positive numbers with the least difference of their sums, on one p-bit a number.
@@ -30,7 +33,7 @@ class NumberPartition(Problem):
     Raises
     ------
     ValueError
-        For fewer than two numbers, or one that is not positive or not finite.
+        For fewer than two numbers, one that is not positive or not finite, or a sum above 2⁵³.
     TypeError
         For what is no real number.
 
@@ -63,6 +66,12 @@ class NumberPartition(Problem):
         if (self.numbers <= 0).any():
             k = int(np.flatnonzero(self.numbers <= 0)[0])
             raise ValueError(f"numbers[{k}] is {self.numbers[k]:g}; numbers to share out are positive")
+        total = float(self.numbers.sum())
+        if total > _EXACT:
+            raise ValueError(
+                f"numbers add up to {total:g}; sums are exact up to 2⁵³ = {_EXACT:g}: divide all of them by a common "
+                "factor, or round them"
+            )
         self.optimum = optimum
         if (self.numbers == np.floor(self.numbers)).all():
             self.goal = float(sum(map(int, self.numbers)) % 2)

@@ -159,3 +159,17 @@ def test_other_malformed_input_is_refused():
 
 def test_an_edge_counts_once_however_often_it_is_named():
     assert GraphColouring(2, [(0, 1), (1, 0), (0, 1)], 2).to_model().energy([1, 1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("m", "lines", "whole"), [(2, 2, True), (4, 2, True), (2, 4, True), (5, 2, False), (1, 2, False)]
+)
+def test_a_graph_that_is_cut_short_is_refused(tmp_path, m, lines, whole):
+    file = tmp_path / "graph.col"
+    rows = ["e 1 2", "e 2 3", "e 2 1", "e 3 2"][:lines]
+    file.write_text("\n".join([f"p edge 3 {m}", *rows]))
+    if whole:
+        assert len(GraphColouring.from_dimacs(file).edges) == 2
+        return
+    with pytest.raises(ValueError, match=rf"found 2 edges, expected {m} \(its p-line\)"):
+        GraphColouring.from_dimacs(file)

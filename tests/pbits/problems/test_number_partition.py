@@ -46,3 +46,8 @@ def test_perfect_partitions_are_counted():
 def test_numbers_that_cannot_be_shared_out_are_refused(numbers, message):
     with pytest.raises(ValueError, match=message):
         NumberPartition(numbers)
+
+
+def test_numbers_beyond_whole_floats_are_refused():
+    with pytest.raises(ValueError, match=r"add up to 2e\+18; sums are exact up to 2⁵³"):
+        NumberPartition([10**18, 10**18 - 1, 7])

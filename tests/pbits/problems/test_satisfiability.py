@@ -184,3 +184,10 @@ def test_a_clause_too_long_to_multiply_out_is_held_by_pairs():
     assert pairs.to_model().n == 20 + 18
     for answer, lost in ((np.zeros(20, bool), 1), (np.arange(20) == 7, 0)):
         assert float(pairs.to_model().energy(pairs.encode(answer))) == lost
+
+
+def test_a_cnf_file_without_its_first_line_is_no_weighted_one(tmp_path):
+    cut = tmp_path / "cut.cnf"
+    cut.write_text("1 2 0\n")
+    with pytest.raises(ValueError, match=r"cut\.cnf, line 1: found '1 2 0', expected 'p cnf n m' first"):
+        Satisfiability.from_cnf(cut)
