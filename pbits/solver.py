@@ -31,13 +31,18 @@ ALGORITHMS = ("anneal", "temper", "population", "penalties", "search")
 # Attempts get these shares of the budget, shortest first: an easy problem is solved by the first, and a penalty that is
 # too low is found out by it.
 _SHARES = 0.02, 0.08, 0.3, 0.6
+# Where the first share is longer than some tenths of a second, shorter attempts come before it, each so many times as
+# long as the one before: an easy problem does not wait for a long budget.
+_FIRST_S, _LONGER = 0.2, 4
 # The pilot that measures how fast a method is.
 _PILOT_SWEEPS = 4
 _RAISE = 1.2
 # What is left after them, because methods were quicker than foreseen, goes into a few more.
 _MOST_MORE = 8
 _NEARLY = 0.85
-_MOST_RAISES = 40
+_MOST_RAISES = 12
+# Of one attempt: the steps of a longer one would themselves fill gigabytes.
+_MOST_SWEEPS = 10_000_000
 _ENOUGH_VALID = 0.5
 _LEVELS = 24
 # Of tempering over penalties: β, and penalties in units of the problem's own.
@@ -194,10 +199,11 @@ def solve(
 ) -> Answer:
     """Search for the best answer to a problem, on a machine, within a budget.
 
-    The method runs with 2, 8, 30 and 60 % of the budget, and with what is then left, each time from other states; it
-    stops early where the goal, or the best score known, is reached. A penalty that is chosen by rule "auto" is raised
-    by 1.2 after each attempt of which less than half of the reads were valid, as often as the first share lasts and
-    once after each later one.
+    The method runs with 2, 8, 30 and 60 % of the budget, and with what is then left, each time from other states; where
+    2 % are more than 0.8 s, shorter attempts come first. It stops early where the goal, or the best score known, is
+    reached. A penalty that is chosen by rule "auto" is raised by 1.2 after each attempt of which less than half of the
+    reads were valid: while attempts are as short as the first, up to 12 times and to no more than the safe penalty,
+    then once after each longer one. An attempt has ten million sweeps at most.
 
     Parameters
     ----------
@@ -209,7 +215,7 @@ def solve(
         can hold; it searches (`pbits.algorithms.search`) for low energies of Ising models without penalties on the
         ideal machine, and anneals all else. "temper": replicas along a ladder of β, with cluster moves where sites have
         few neighbours. "population": population annealing. "penalties": tempering over β and the penalty
-        (`pbits.algorithms.temper_penalties`).
+        (`pbits.algorithms.temper_penalties`). "search" keeps the penalty that it begins with.
     budget_s : float, optional
         Seconds of this computer for emulating the machine; compilation, reading and scoring are not counted. 10 when
         absent.
@@ -267,7 +273,7 @@ def solve(
     name = f"{posed.encoding}:{algorithm}" if posed.encoding else algorithm
     with _reporting(progress, budget, posed.name) as report:
         if algorithm == "search":
-            return _searched(posed, substrate, budget, chip_seed, root, report, name, reason)
+            return _searched(posed, substrate, budget, repair, chip_seed, root, report, name, reason)
         attempts = _Attempts(posed, substrate, algorithm, budget, repair, chip_seed, root)
         attempts.go(report)
     return attempts.answer(name, reason)
@@ -283,6 +289,7 @@ def _searched(
     posed: Problem,
     machine: Substrate,
     budget: float,
+    repair: bool,
     chip_seed: int,
     root: int,
     report: Callable[[float], None],
@@ -297,16 +304,16 @@ def _searched(
         chip_seed=chip_seed,
         progress=lambda spent, whole, best: report(spent),
     )
-    assert found.solution is not None, "a problem was searched"
+    solution = posed.solution(found.best_state[None], [found.best_energy], repair)
     return Answer(
-        solution=found.solution,
+        solution=solution,
         problem=posed,
         run=found.run,
         ledger=price(found.run),
         method=method,
         reason=f"{reason}; {found.strategy.reason}",
         attempts=(),
-        reached=_reaches(posed, found.solution),
+        reached=_reaches(posed, solution),
         interrupted=found.interrupted,
         budget_s=budget,
         search=found,
@@ -383,19 +390,17 @@ class _Attempts:
             for _ in range(2):
                 pilot, _, _ = self._run(self._posed, _PILOT_SWEEPS, next(self._seeds))
             seconds_per_sweep = pilot.wall_time_s / _PILOT_SWEEPS
-            for place, share in enumerate([*_SHARES, *[1.0] * _MOST_MORE]):
-                until = min(self._budget, self._spent + share * self._budget)
+            for place, length_s in enumerate(_lengths(self._budget)):
                 for _ in range(_MOST_RAISES if place == 0 else 1):
-                    sweeps = max(_PILOT_SWEEPS, int((until - self._spent) / seconds_per_sweep))
+                    left_s = min(length_s, self._budget - self._spent)
+                    sweeps = min(_MOST_SWEEPS, max(_PILOT_SWEEPS, int(left_s / seconds_per_sweep)))
                     attempt = self._attempt(sweeps)
                     seconds_per_sweep = attempt.run.wall_time_s / sweeps
                     report(self._spent)
-                    raised = self._raise_penalty(attempt)
-                    if self._reached() or not raised:
+                    if self._reached() or self._spent >= _NEARLY * self._budget:
+                        return
+                    if not self._raise_penalty(attempt, short=place == 0):
                         break
-                    until = max(until, self._spent)
-                if self._reached() or self._spent >= _NEARLY * self._budget:
-                    return
         except KeyboardInterrupt:
             if not self._attempts:
                 raise
@@ -464,12 +469,16 @@ class _Attempts:
             posed, self._machine, beta_stop=span[1], levels=levels, sweeps=each, population=256, **options
         ).run
 
-    def _raise_penalty(self, attempt: Attempt) -> bool:
+    def _raise_penalty(self, attempt: Attempt, short: bool) -> bool:
         """Whether it was raised: by rule "auto", where less than half of the reads were valid."""
         posed = self._posed
         if posed.penalty_rule != "auto" or posed.penalty is None or attempt.solution.valid_fraction >= _ENOUGH_VALID:
             return False
-        self._posed = replace_penalty(posed, _RAISE * posed.penalty)
+        raised = _RAISE * posed.penalty
+        # Reads of a short attempt may be invalid for want of sweeps, which no penalty makes up for.
+        if short and raised > _safe(posed):
+            return False
+        self._posed = replace_penalty(posed, raised)
         return True
 
     def _best(self) -> Attempt:
@@ -503,11 +512,27 @@ class _Attempts:
         )
 
 
+def _lengths(budget_s: float) -> list[float]:
+    """Seconds of the attempts, in their order."""
+    shares = [share * budget_s for share in (*_SHARES, *[1.0] * _MOST_MORE)]
+    while shares[0] > _LONGER * _FIRST_S:
+        shares.insert(0, shares[0] / _LONGER)
+    return shares
+
+
 def _span(posed: Problem) -> tuple[float, float]:
     span = posed.beta_range()
     if span is None:
         raise ValueError(f"{posed.name} knows no range of β; anneal or temper it with a schedule of your own")
     return span
+
+
+def _safe(posed: Problem) -> float:
+    """The penalty above which no valid state needs more; infinite where a problem knows none."""
+    try:
+        return posed.penalty_by("safe")
+    except ValueError:
+        return math.inf
 
 
 def replace_penalty(problem: Problem, penalty: float) -> Problem:

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hardware_models.processor.tiers import NUMBER_BYTES, RNG_FLOPS, Chains, Roofline, Tier, Units, execution
-from hardware_models.processor.work import DECISION_FLOPS
+from hardware_models.processor.work import DECISION_FLOPS, steering_notes
 from pbits.models import PermutationModel
 from pbits.schedule import Schedule
 from pbits.streams import Streams
@@ -45,6 +45,7 @@ class DecisionProgram(Program):
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         n, chains = self._model.n, schedule.chains
         tally = heat_bath(self.realised, Scan.random(n), schedule, streams, initial, observe, {})
+        steered = tally.steered
         reads, rewritten = tally.counted["weight_read"], tally.counted["reversal_step"]
         frames = schedule.frames(tally.steps)
         looked_up = self._model.distances.matrix is not None
@@ -54,6 +55,10 @@ class DecisionProgram(Program):
         # Two places for a distance that is computed; a slot is read and written, and its place with it.
         moved = reads * NUMBER_BYTES * (1 if looked_up else 4) + 2 * _SLOT_BYTES * rewritten + read_out
         decisions = tally.steps * n
+        if steered is not None:
+            moved += _SLOT_BYTES * n * steered.written
+            # A policy that goes by energies waits for the chains, and they for it: a dependent step each.
+            decisions += steered.rounds if steered.looks else 0
         tiers = {
             "roofline": self._roofline.tier(flops, moved, decisions),
             "apart": self._units.tier(
@@ -79,7 +84,12 @@ class DecisionProgram(Program):
             "byte": moved,
         }
         # Part of the power and the bytes of a processor, and no operation with a price of its own.
-        notes = {"algorithm": "permutation moves, one decision after another", "slots_rewritten": rewritten}
+        notes: dict[str, Any] = {
+            "algorithm": "permutation moves, one decision after another",
+            "slots_rewritten": rewritten,
+        }
+        if steered is not None:
+            notes["steering"] = steering_notes(steered, "kept up to date by the moves, at no further work")
         return execution(counts, tiers, self._notes | notes)
 
 

@@ -74,7 +74,7 @@ from hardware_models.processor.tiers import (
     Units,
     execution,
 )
-from hardware_models.processor.work import sweep_work
+from hardware_models.processor.work import steering_notes, sweep_work
 from pbits.kernels.philox import normals
 from pbits.models import (
     CategoricalModel,
@@ -330,14 +330,7 @@ class GibbsProgram(Program):
         }
         notes: dict[str, Any] = {"algorithm": "chromatic Gibbs", "phases_per_sweep": len(classes)}
         if steered is not None:
-            notes["steering"] = {
-                "rounds": steered.rounds,
-                "chains_swapped": steered.moved,
-                "states_replaced": steered.written,
-                "models_programmed": steered.programmings,
-                "swaps": "chains are renamed",
-                "energies": "by the processor, and counted; the policy's own work is not",
-            }
+            notes["steering"] = steering_notes(steered, "by the processor, and counted")
         return execution(counts, tiers, self._notes | notes)
 
     def _published_tier(self, updates: int, phases: int, colours: int) -> Tier:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,22 @@ from numpy.typing import NDArray
 from hardware_models.clocked import weights_per_update
 from hardware_models.processor.tiers import NUMBER_BYTES
 from pbits.models import CategoricalModel, EnergyModel, IsingModel, PolynomialModel
+from pbits.steering import Steered
 
 DECISION_FLOPS = 10.0
 """Exponential, reciprocal, comparison and store of one update, or of each category of one (assumed)."""
+
+
+def steering_notes(steered: Steered, energies: str) -> dict[str, Any]:
+    """What steering came to, for the record of a run; `energies` tells who computes them."""
+    return {
+        "rounds": steered.rounds,
+        "chains_swapped": steered.moved,
+        "states_replaced": steered.written,
+        "models_programmed": steered.programmings,
+        "swaps": "chains are renamed",
+        "energies": f"{energies}; the policy's own work is not counted",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,10 @@ from pbits.kernels.philox import philox4x32, to_uniform
 
 SWAP, REVERSE, INSERT = 0, 1, 2
 
+# An energy that is kept up to date carries the rounding of the largest it has been; once that was so many times what it
+# is now, it is summed anew.
+_FADED = 1024.0
+
 _32 = np.uint64(32)
 _16 = np.uint64(16)
 _LOW = np.uint64(0xFFFF)
@@ -103,10 +107,28 @@ def _shift(tour, place, i, count, step, n):
     return i
 
 
+@part
+def _tour_length(metric, matrix, points, tour):
+    total = distance(metric, matrix, points, tour[len(tour) - 1], tour[0])
+    for slot in range(len(tour) - 1):
+        total += distance(metric, matrix, points, tour[slot], tour[slot + 1])
+    return total
+
+
+@part
+def _assigned_energy(flows, distances, costs, state):
+    total = 0.0
+    for t in range(len(state)):
+        total += costs[t, state[t]]
+        for u in range(len(state)):
+            total += flows[t, u] * distances[state[t], state[u]]
+    return total
+
+
 @kernel
 def sampled_tours(
-    metric, matrix, points, tours, places, lengths, kinds, reach, tile, betas, metropolis, key0, key1, chain0, step0,
-    every, noted, best_length, best_tour, counted,
+    metric, matrix, points, tours, places, lengths, peaks, base, kinds, reach, tile, betas, metropolis, key0, key1,
+    chain0, step0, every, noted, best_length, best_tour, counted,
 ):  # fmt: skip
     """Steps of n decisions of tours, by proposals that are as likely as those that undo them.
 
@@ -115,6 +137,10 @@ def sampled_tours(
     tours, places : (chains, n) int32, changed in place
         What each slot holds, and in which slot each item is.
     lengths : (chains,) float64, changed in place
+    peaks : (chains,) float64, changed in place
+        The largest magnitude each length has had since it was summed.
+    base : float
+        The model's offset, which is part of lengths.
     kinds : (k,) int64
         Of `SWAP`, `REVERSE`, `INSERT`, each as likely.
     reach : int64
@@ -142,6 +168,7 @@ def sampled_tours(
     for chain in range(chains):
         tour, place = tours[chain], places[chain]
         length = lengths[chain]
+        peak = peaks[chain]
         for step in range(len(betas)):
             beta = betas[step, chain if betas.shape[1] > 1 else 0]
             c1, c2 = np.uint64(step0 + step), np.uint64(chain0 + chain)
@@ -173,6 +200,7 @@ def sampled_tours(
                         _turn(tour, place, first, size, n)
                         counted[1] += size - size % 2
                         length += delta
+                        peak = max(peak, abs(length))
                         accepted += 1
                 elif kind == INSERT:
                     o = 1 + _below(w1, far)
@@ -195,6 +223,7 @@ def sampled_tours(
                         place[a] = free
                         counted[1] += o + 1
                         length += delta
+                        peak = max(peak, abs(length))
                         accepted += 1
                 else:
                     o = 1 + _below(w1, far)
@@ -223,20 +252,24 @@ def sampled_tours(
                         place[b], place[a] = i, j
                         counted[1] += 2
                         length += delta
+                        peak = max(peak, abs(length))
                         accepted += 1
+            if peak > _FADED * abs(length):
+                length = base + _tour_length(metric, matrix, points, tour)
+                peak = abs(length)
             if every > 0 and (step + 1) % every == 0:
                 noted[chain, (step + 1) // every - 1] = length
                 if length < best_length[0]:
                     best_length[0] = length
                     best_tour[:] = tour
-        lengths[chain] = length
+        lengths[chain], peaks[chain] = length, peak
     return accepted
 
 
 @kernel
 def annealed_tours(
-    metric, matrix, points, near, tours, places, lengths, kinds, reach, tile, betas, metropolis, key0, key1, chain0,
-    step0, every, noted, best_length, best_tour, counted,
+    metric, matrix, points, near, tours, places, lengths, peaks, base, kinds, reach, tile, betas, metropolis, key0,
+    key1, chain0, step0, every, noted, best_length, best_tour, counted,
 ):  # fmt: skip
     """Steps of n decisions of tours, by proposals that put an item next to one of its near ones.
 
@@ -252,6 +285,7 @@ def annealed_tours(
     for chain in range(chains):
         tour, place = tours[chain], places[chain]
         length = lengths[chain]
+        peak = peaks[chain]
         for step in range(len(betas)):
             beta = betas[step, chain if betas.shape[1] > 1 else 0]
             c1, c2 = np.uint64(step0 + step), np.uint64(chain0 + chain)
@@ -289,6 +323,7 @@ def annealed_tours(
                         _turn(tour, place, first, size, n)
                         counted[1] += size - size % 2
                         length += delta
+                        peak = max(peak, abs(length))
                         accepted += 1
                     continue
                 # An insertion. In the direction of `ahead`, the items taken are a and those after it.
@@ -355,20 +390,24 @@ def annealed_tours(
                     place[s2] = to
                 counted[1] += moved + taken
                 length += delta
+                peak = max(peak, abs(length))
                 accepted += 1
+            if peak > _FADED * abs(length):
+                length = base + _tour_length(metric, matrix, points, tour)
+                peak = abs(length)
             if every > 0 and (step + 1) % every == 0:
                 noted[chain, (step + 1) // every - 1] = length
                 if length < best_length[0]:
                     best_length[0] = length
                     best_tour[:] = tour
-        lengths[chain] = length
+        lengths[chain], peaks[chain] = length, peak
     return accepted
 
 
 @kernel
 def swapped_assignments(
-    flows, distances, costs, states, energies, reach, betas, metropolis, key0, key1, chain0, step0, every, noted,
-    best_energy, best_state, counted,
+    flows, distances, costs, states, energies, peaks, base, reach, betas, metropolis, key0, key1, chain0, step0, every,
+    noted, best_energy, best_state, counted,
 ):  # fmt: skip
     """Steps of n decisions on swaps of an assignment; the arguments are those of `sampled_tours`.
 
@@ -381,6 +420,7 @@ def swapped_assignments(
     for chain in range(chains):
         state = states[chain]
         energy = energies[chain]
+        peak = peaks[chain]
         for step in range(len(betas)):
             beta = betas[step, chain if betas.shape[1] > 1 else 0]
             c1, c2 = np.uint64(step0 + step), np.uint64(chain0 + chain)
@@ -401,11 +441,15 @@ def swapped_assignments(
                     state[r], state[s] = b, a
                     counted[1] += 2
                     energy += delta
+                    peak = max(peak, abs(energy))
                     accepted += 1
+            if peak > _FADED * abs(energy):
+                energy = base + _assigned_energy(flows, distances, costs, state)
+                peak = abs(energy)
             if every > 0 and (step + 1) % every == 0:
                 noted[chain, (step + 1) // every - 1] = energy
                 if energy < best_energy[0]:
                     best_energy[0] = energy
                     best_state[:] = state
-        energies[chain] = energy
+        energies[chain], peaks[chain] = energy, peak
     return accepted

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -131,7 +133,8 @@ class TravelingSalesman(Problem):
         unit: str = "",
         geographical: bool | None = None,
     ):
-        self.places = distances if isinstance(distances, Distances) else Distances(_checked_distances(distances))
+        given = distances.matrix if isinstance(distances, Distances) and not distances.symmetric else distances
+        self.places = given if isinstance(given, Distances) else Distances(_checked_distances(given))
         self.n_cities = self.places.n
         if self.n_cities < 3:
             raise ValueError(f"there are {self.n_cities} cities; a tour needs at least 3")
@@ -147,8 +150,8 @@ class TravelingSalesman(Problem):
             if self.coordinates.shape != (self.n_cities, 2):
                 raise ValueError(f"coordinates have shape {self.coordinates.shape}; expected ({self.n_cities}, 2)")
         self.geographical = self.places.metric == "GEO" if geographical is None else geographical
-        known = penalty in _RULES if isinstance(penalty, str) else np.isfinite(penalty) and penalty > 0
-        if not known:
+        number = isinstance(penalty, Real) and not isinstance(penalty, bool)
+        if (not 0 < float(penalty) < math.inf) if number else penalty not in _RULES:
             raise ValueError(f"penalty is {penalty!r}; expected 'safe', 'tight', 'auto' or a positive number")
         self._asked = penalty
         if self.n_cities > MAX_MODEL_CITIES:
@@ -428,9 +431,12 @@ class TravelingSalesman(Problem):
 def _checked_distances(distances: ArrayLike) -> NDArray[np.float64]:
     """As given, or made exactly symmetric where it is so up to rounding; what else is wrong, `Distances` tells."""
     D = real_array(distances, "distances")
-    if D.ndim != 2 or D.shape[0] != D.shape[1] or not np.isfinite(D).all() or (D < 0).any():
+    if D.ndim != 2 or D.shape[0] != D.shape[1]:
         return D
+    # First, for many mark it with a number that no distance can be.
     np.fill_diagonal(D, 0.0)
+    if not np.isfinite(D).all() or (D < 0).any():
+        return D
     gap = np.abs(D - D.T)
     if D.size and not is_symmetric(gap.max(), D.max()):
         i, j = np.unravel_index(gap.argmax(), gap.shape)

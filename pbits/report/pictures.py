@@ -92,7 +92,7 @@ def _tour(figure: FigureBase, picture: Mapping[str, Any]) -> str:
         axes.plot(*closed.T, color=COLOURS[0] if feasible else MUTED, **line)
     if few:
         axes.plot(*points.T, "o", color=INK if feasible else MUTED, ms=4)
-    if len(names) <= _MOST_NAMES:
+    if 0 < len(names) <= _MOST_NAMES:
         for name, point, (right, up) in zip(names, points, _outwards(points)):
             axes.annotate(
                 str(name),

@@ -39,7 +39,8 @@ class PermutationEngine(Engine):
     """Tours and assignments by moves that a p-bit decides on: σ(−βΔE), or Metropolis' rule in anneals.
 
     Every decision takes the words of its own counter (decision, step, chain), so draws depend on neither blocks nor
-    threads. Energies are kept up to date move by move, in float64, and summed anew whenever states are put in.
+    threads. Energies are kept up to date move by move, in float64, and summed anew when states are put in and when they
+    have fallen far.
     """
 
     BLOCK = 8
@@ -81,6 +82,7 @@ class PermutationEngine(Engine):
 
     def load(self, states: NDArray) -> None:
         self._energies = self._model.energy(states)
+        self._peaks = np.abs(self._energies)
         held = np.ascontiguousarray(states, dtype=np.int32)
         if self._model.kind == "tour":
             places = places_of(self._model.distances)
@@ -133,13 +135,14 @@ class PermutationEngine(Engine):
         hot = np.array(betas if betas.ndim == 2 else betas[:, None])
         run = (hot, self._metropolis, *self._key, self._chain0, step0, every, noted, lowest, best, self._counted)
         model = self._model
+        kept = self._energies, self._peaks, model.offset
         if model.kind == "assignment":
             assert model.flows is not None, "an assignment has flows"
             assert model.costs is not None, "and costs"
             held = model.flows.copy(), model.distances.to_matrix().copy(), model.costs.copy()
-            return kernels.swapped_assignments(*held, self._states, self._energies, self._reach, *run)
+            return kernels.swapped_assignments(*held, self._states, *kept, self._reach, *run)
         places = places_of(model.distances)
-        tours = (self._states, self._where, self._energies, self._kinds, self._reach, self._tile)
+        tours = (self._states, self._where, *kept, self._kinds, self._reach, self._tile)
         if self._neighbours is None:
             return kernels.sampled_tours(*places[:3], *tours, *run)
         return kernels.annealed_tours(*places[:3], near_of(model.distances, self._neighbours), *tours, *run)

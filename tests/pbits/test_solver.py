@@ -120,6 +120,21 @@ def test_a_low_penalty_is_raised_until_half_of_the_reads_are_valid():
     assert answer.run.record["posing"]["penalty"] == answer.problem.penalty
 
 
+def test_want_of_sweeps_raises_no_penalty_beyond_the_safe_one():
+    # In so little time the first attempts have a few sweeps, and few of their reads are valid at any penalty.
+    trip = pbits.problems.TravelingSalesman.random(40, 1, penalty="auto")
+    answer = pbits.solve(trip, method="one-hot", budget_s=1.0, seed=1)
+    short = [attempt.penalty for attempt in answer.attempts if attempt.sweeps <= 20]
+    assert len(short) > 1
+    assert max(short) <= trip.penalty_by("safe")
+
+
+def test_an_easy_problem_does_not_wait_for_a_long_budget():
+    answer = pbits.solve(ring(optimum=8.0), method="anneal", budget_s=1e9, seed=3)
+    assert answer.reached
+    assert answer.wall_time_s < 5
+
+
 def test_a_given_penalty_stays():
     answer = pbits.solve(OneOfFive(penalty=0.5), budget_s=0.2, seed=1)
     assert {attempt.penalty for attempt in answer.attempts} == {0.5}
@@ -134,6 +149,8 @@ def test_reads_are_repaired_where_that_is_asked_for():
     answer = pbits.solve(low, budget_s=0.1, seed=1, repair=True)
     assert (answer.solution.repaired, answer.solution.value) == (True, 3)
     assert answer.solution.broken["taken"] > 0.5
+    found = pbits.solve(low, method="spins:search", budget_s=0.1, seed=1, repair=True)
+    assert (found.solution.repaired, found.solution.value) == (True, 3)
 
 
 def test_device_time_and_joules_are_of_all_attempts():

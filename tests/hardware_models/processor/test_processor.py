@@ -14,6 +14,7 @@ import pbits
 from hardware_models.processor import Processor, Published, from_spec
 from hardware_models.processor.processor import NORMAL_FLOPS, RNG_FLOPS
 from hardware_models.processor.work import DECISION_FLOPS, sweep_work
+from pbits.algorithms import anneal_population, temper
 from pbits.parameters import CatalogueError, Evidence, Figure, MachineSpec, read_machine
 
 RING = pbits.IsingModel.from_edges(4, [(0, 1), (1, 2), (2, 3), (3, 0)], [1.0, -1.0, 1.0, 1.0])
@@ -109,6 +110,18 @@ def test_tours_are_those_of_the_ideal_machine_and_their_work_is_counted():
     bytes_moved = 16 * one.counts["weight_read"] + 16 * one.record["notes"]["slots_rewritten"] + 4 * 5 * 30 * 8
     assert one.counts["byte"] == bytes_moved
     assert one.device_time_s == pytest.approx(decisions * 1e-6 + max(one.counts["flop"] / 1e12, bytes_moved / 1e11))
+
+
+def test_tours_are_tempered_and_grown_as_on_the_ideal_machine():
+    machine = Processor(flop_per_s=1e12, byte_per_s=1e11, phase_s=1e-6)
+    tempered, ideal = (temper(TOUR, one, betas=[1, 3, 9], sweeps=10, seed=3).run for one in (machine, "ideal"))
+    np.testing.assert_array_equal(tempered.states, ideal.states)
+    steering = tempered.record["notes"]["steering"]
+    assert steering["rounds"] > 0
+    work = max(tempered.counts["flop"] / 1e12, tempered.counts["byte"] / 1e11)
+    assert tempered.device_time_s == pytest.approx((10 * 30 + steering["rounds"]) * 1e-6 + work)
+    grown = anneal_population(TOUR, machine, beta_stop=9.0, levels=4, sweeps=2, population=20, seed=3).run
+    assert grown.record["notes"]["steering"]["states_replaced"] > 0
 
 
 @pytest.mark.parametrize("name", ["gpu-h100-sxm", "cpu-epyc-9654"])

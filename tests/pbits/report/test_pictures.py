@@ -1,5 +1,7 @@
 """Every kind of picture is drawn, in pages and in files."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,17 @@ def test_a_large_graph_is_drawn_as_a_matrix():
     edges = rng.integers(0, 1000, size=(3000, 2)).tolist()
     groups = rng.integers(0, 2, size=1000).tolist()
     assert "adjacency matrix" in pictures.to_svg({"kind": "graph", "edges": edges, "groups": groups}, "k")
+
+
+def test_a_tour_of_tens_of_thousands_of_cities_is_drawn():
+    n = 20_000
+    points = np.random.default_rng(5).random((n, 2))
+    tracemalloc.start()
+    drawn = pictures.to_svg({"kind": "tour", "coordinates": points, "tour": list(range(n)), "feasible": True}, "k")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert drawn.startswith("<svg")
+    assert peak < 4e8
 
 
 def test_vertices_of_a_path_lie_in_its_order():

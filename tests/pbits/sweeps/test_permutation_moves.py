@@ -161,6 +161,30 @@ def test_energies_kept_up_to_date_are_those_of_the_model(metric, monkeypatch):
         np.testing.assert_allclose(fast._energies, model.energy(fast.states()), rtol=1e-12)
 
 
+def _costly(n):
+    """Uniform entries, and one that dwarfs them all."""
+    matrix = np.random.default_rng(n).random((n, n))
+    matrix += matrix.T
+    matrix[0, 1] = matrix[1, 0] = 1e17
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("model", "moves"),
+    [
+        (PermutationModel(_costly(12), offset=3.0), Moves(kinds=ALL)),
+        (PermutationModel(_costly(12), offset=3.0), Moves(neighbours=6)),
+        (PermutationModel(RNG.random((7, 7)), RNG.random((7, 7)), _costly(7), offset=3.0), Moves()),
+    ],
+)
+def test_energies_forget_the_rounding_of_what_they_once_were(model, moves):
+    fast, _ = engine_of(model, moves, np.tile(np.arange(model.n, dtype=np.int32), (4, 1)))
+    # In many calls, as draws are taken, and from where the great entry comes and goes.
+    for step, beta in enumerate(np.geomspace(1e-18, 2.0, 60)):
+        fast.advance(np.full(1, beta), step)
+    np.testing.assert_allclose(fast._energies, model.energy(fast.states()), rtol=1e-9)
+
+
 @given(st.integers(3, 40), st.integers(0, 10**6), st.sampled_from([None, 1, 3, 10]), st.sampled_from([None, 4, 7]))
 @settings(max_examples=40, deadline=None)
 def test_states_stay_permutations_and_energies_right(n, seed, reach, tile):
