@@ -336,6 +336,9 @@ def suggested_schedule(problem: Problem | EnergyModel, machine: Substrate | None
     suited = Schedule.anneal(**(defaults | hints | wanted))
     if machine is None or suited.moves is None or "moves" in wanted:
         return suited
+    reach = machine.capabilities.reach
+    if reach is not None and (suited.moves.reach or math.inf) > reach:
+        suited = replace(suited, moves=replace(suited.moves, reach=reach))
     # A machine that settles into permutations proposes no moves.
     plain = replace(suited, moves=None)
     model = problem.to_model()

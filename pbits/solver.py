@@ -256,7 +256,7 @@ def solve(
         raise ValueError(f"budget_s is {budget_s}; it must be a positive number of seconds")
     substrate = machine if isinstance(machine, Substrate) else load(machine)
     encoding, algorithm = _parted(problem, method)
-    posed, reason = _posed(problem, substrate, encoding, penalty is not None)
+    posed, reason = _posed(problem, substrate, encoding, algorithm, penalty is not None)
     if posed.objectives(np.zeros((0, posed.to_model().n))) is None:
         raise ValueError(
             f"{problem.name} is answered by many draws together; take pbits.run, or pbits.algorithms.estimate"
@@ -343,8 +343,12 @@ def _parted(problem: Problem, method: str) -> tuple[str | None, str | None]:
     return (encodings[0] if encodings else None), (algorithms[0] if algorithms else None)
 
 
-def _posed(problem: Problem, machine: Substrate, encoding: str | None, penalised: bool) -> tuple[Problem, str]:
-    """The problem in an encoding that the machine can hold, with a penalty where one is given, and why that one."""
+def _posed(
+    problem: Problem, machine: Substrate, encoding: str | None, algorithm: str | None, penalised: bool
+) -> tuple[Problem, str]:
+    """The problem in an encoding that the machine can hold and the algorithm takes, with a penalty where one is given,
+    and why that one.
+    """
     if encoding is not None:
         return problem.encoded(encoding) if encoding != problem.encoding else problem, "asked for"
     names = [problem.encoding] if problem.encoding else [""]
@@ -354,15 +358,19 @@ def _posed(problem: Problem, machine: Substrate, encoding: str | None, penalised
         posed = problem
         try:
             posed = problem if name == problem.encoding else problem.encoded(name)
-            if penalised and posed.penalty is None and any(problem.encodings):
-                raise ValueError("it has no penalty, and one was given")
+            if problem.encodings and posed.penalty is None and (penalised or algorithm == "penalties"):
+                raise ValueError("it has no penalty, and one was given" if penalised else "it has no penalty")
+            if problem.encodings and algorithm == "search" and not isinstance(posed.to_model(), IsingModel):
+                raise ValueError("it is no Ising model")
             refused = machine.limits(posed.to_model(), suggested_schedule(posed, machine))
         except ValueError as error:
             refused = [str(error)]
         if not refused:
             moves = "every state is valid, and moves keep it so" if name == "permutation" else ""
-            first = "the first of its encodings that the machine can hold" if name else "the one way to pose it"
-            return posed, moves or first
+            first = "the first of its encodings that the machine can hold"
+            if algorithm in ("penalties", "search"):
+                first += f", and that {algorithm!r} takes"
+            return posed, moves or (first if name else "the one way to pose it")
         reasons += [f"{name}: {reason}" if name else reason for reason in refused]
     raise NotMappable(machine.name, reasons)
 

@@ -128,6 +128,8 @@ class Capabilities:
     steers : bool
         Whether each chain can have a β of its own, and a policy can move and replace states between steps. Never
         asked of machines whose sites hold reals.
+    reach : int, optional
+        Of permutations: its longest wire, in slots; None for any.
     unchecked : tuple of str
         Limits that exist but whose value is not stated, so that nothing could be checked.
     """
@@ -140,6 +142,7 @@ class Capabilities:
     max_coupling: float | None = None
     rules: frozenset[str] = frozenset({"heat-bath"})
     steers: bool = True
+    reach: int | None = None
     unchecked: tuple[str, ...] = ()
 
     @property

@@ -100,8 +100,8 @@ class Permutations(Substrate):
             raise ValueError(f"kinds is {kinds!r}; it must name some of {', '.join(KINDS)}")
         whole = {"slots": slots, "matrix_words": matrix_words, "coordinate_places": coordinate_places, "reach": reach}
         for label, number in (whole | {"tiles": tiles}).items():
-            if number is not None and number < 1:
-                raise ValueError(f"{label} is {number}; it must be at least 1")
+            if number is not None and (number < 1 or number != int(number)):
+                raise ValueError(f"{label} is {number}; it must be a whole number of at least 1")
         self.name = name
         self.prices = prices
         self.spec = spec
@@ -117,7 +117,11 @@ class Permutations(Substrate):
         Timing(phase_s=read_s)
         Timing(phase_s=rewrite_s)
         self.capabilities = Capabilities(
-            domains=frozenset({"permutation"}), models=(PermutationModel,), clamp=False, rules=frozenset({"heat-bath"})
+            domains=frozenset({"permutation"}),
+            models=(PermutationModel,),
+            clamp=False,
+            rules=frozenset({"heat-bath"}),
+            reach=reach,
         )
 
     def limits(
@@ -209,11 +213,12 @@ class PermutationProgram(Program):
         # One machine runs the chains one after another, so a step is the mean over all of them.
         step_s = spent / max(1, tally.steps * chains * tiles)
         timeline = timing.play(schedule, tally.steps, moved, step_s=step_s, steered=tally.steered is not None)
+        longest = min((moves.reach if moves else None) or n, n // 2)
         notes: dict[str, Any] = {
             "decisions_per_step": n,
             "tiles_at_once": tiles,
-            "longest_wire": (moves.reach if moves else None) or n // 2,
-            "wires": n * min((moves.reach if moves else None) or n // 2, n // 2),
+            "longest_wire": longest,
+            "wires": n * longest,
             "batches": moved.batches,
             **moved.notes,
         }

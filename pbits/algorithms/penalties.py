@@ -113,7 +113,7 @@ def temper_penalties(
     Raises
     ------
     ValueError
-        For a problem without parts, or ladders that do not rise.
+        For a problem without parts, one whose parts have many-body terms, or ladders that do not rise.
     NotMappable
         When the machine cannot hold the models or cannot be steered.
 
@@ -185,7 +185,10 @@ def _side_by_side(objective: EnergyModel, constraints: EnergyModel, weights: NDA
         J: Any = sp.block_diag([objective.csr + A * constraints.csr for A in weights], format="csr")
         return IsingModel(J, np.concatenate([objective.h + A * constraints.h for A in weights]), offset)
     if not (isinstance(objective, CategoricalModel) and isinstance(constraints, CategoricalModel)):
-        raise TypeError(f"penalties of spins and categories are tempered; this is a {type(objective).__name__}")
+        raise ValueError(
+            f"penalties of spins and categories are tempered; this is a {type(objective).__name__}: pose the problem "
+            "in another of its encodings"
+        )
     n, pairwise = objective.n, {}
     unary = [u + A * v for A in weights for u, v in zip(objective.unary, constraints.unary)]
     for r, A in enumerate(weights):

@@ -14,6 +14,9 @@ from scipy.spatial import KDTree
 
 from pbits.models.base import check_finite, read_only, real_array
 
+# Distances computed at once.
+_BLOCK = 1 << 20
+
 #: A matrix of more places than this is not built: 0.8 GB.
 MAX_MATRIX = 10_000
 
@@ -94,8 +97,13 @@ class Distances:
 
     @cached_property
     def _built(self) -> NDArray[np.float64]:
-        places = np.arange(self.n)
-        return read_only(self.between(places[:, None], places[None, :]))
+        places, matrix = np.arange(self.n), np.empty((self.n, self.n))
+        # In blocks, since what is computed on the way takes several times as much.
+        height = max(1, _BLOCK // self.n)
+        for begin in range(0, self.n, height):
+            rows = places[begin : begin + height, None]
+            matrix[rows[:, 0]] = self.between(rows, places[None, :])
+        return read_only(matrix)
 
     def to_matrix(self) -> NDArray[np.float64]:
         """All distances, (n, n), built on first use.
@@ -109,14 +117,15 @@ class Distances:
             return self.matrix
         if self.n > MAX_MATRIX:
             raise ValueError(
-                f"a matrix of {self.n:,} places would take {8e-9 * self.n**2:.3g} GB; one is built up to {MAX_MATRIX:,}"
+                f"a matrix of {self.n:,} places would take {8e-9 * self.n**2:.3g} GB; one is built up to "
+                f"{MAX_MATRIX:,}, and moves need none of coordinates in the plane"
             )
         return self._built
 
     def neighbours(self, k: int) -> NDArray[np.int32]:
-        """The k nearest places of each, nearest first, (n, min(k, n − 1)); of equals, the one with the lower number.
+        """The k nearest places of each, nearest first, (n, min(k, n − 1)); of equals in a matrix, the lower number.
 
-        Of coordinates the nearest in the plane, or on the sphere, before lengths are rounded.
+        Of coordinates the nearest in the plane, or on the sphere, before lengths are rounded, and of equals any.
         """
         k = min(k, self.n - 1)
         if self.matrix is not None:

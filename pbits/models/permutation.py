@@ -105,12 +105,12 @@ class PermutationModel(EnergyModel):
         """E(π) of permutations of shape (..., n); the result has shape (...)."""
         given = site_states(states, self.n)
         flat = given.reshape(-1, self.n)
-        whole = flat.astype(np.int64)
-        if not (np.array_equal(whole, flat) and (np.sort(whole, axis=1) == np.arange(self.n)).all()):
-            wrong = np.flatnonzero((np.sort(flat, axis=1) != np.arange(self.n)).any(axis=1))
+        wrong = np.flatnonzero((np.sort(flat, axis=1) != np.arange(self.n)).any(axis=1))
+        if len(wrong):
             row = flat[wrong[0]].tolist()
             shown = f"{row[:12]}" if len(row) <= 12 else f"{row[:12]} …"
             raise ValueError(f"{shown} is no permutation: every item 0 to {self.n - 1} must be held once")
+        whole = flat.astype(np.int64)
         measured = self.distances.length if self.kind == "tour" else self._assigned
         each = self.n if self.kind == "tour" else self.n**2
         height = max(1, _BLOCK // each)

@@ -133,8 +133,9 @@ class TravelingSalesman(Problem):
         unit: str = "",
         geographical: bool | None = None,
     ):
-        given = distances.matrix if isinstance(distances, Distances) and not distances.symmetric else distances
-        self.places = given if isinstance(given, Distances) else Distances(_checked_distances(given))
+        if isinstance(distances, Distances) and not distances.symmetric:
+            distances = distances.to_matrix()
+        self.places = distances if isinstance(distances, Distances) else Distances(_checked_distances(distances))
         self.n_cities = self.places.n
         if self.n_cities < 3:
             raise ValueError(f"there are {self.n_cities} cities; a tour needs at least 3")
@@ -150,8 +151,7 @@ class TravelingSalesman(Problem):
             if self.coordinates.shape != (self.n_cities, 2):
                 raise ValueError(f"coordinates have shape {self.coordinates.shape}; expected ({self.n_cities}, 2)")
         self.geographical = self.places.metric == "GEO" if geographical is None else geographical
-        number = isinstance(penalty, Real) and not isinstance(penalty, bool)
-        if (not 0 < float(penalty) < math.inf) if number else penalty not in _RULES:
+        if not (penalty in _RULES if isinstance(penalty, str) else _positive(penalty)):
             raise ValueError(f"penalty is {penalty!r}; expected 'safe', 'tight', 'auto' or a positive number")
         self._asked = penalty
         if self.n_cities > MAX_MODEL_CITIES:
@@ -426,6 +426,10 @@ class TravelingSalesman(Problem):
                 f"{self.n_cities - 1} once"
             )
         return order
+
+
+def _positive(given: object) -> bool:
+    return isinstance(given, Real) and not isinstance(given, bool) and 0 < float(given) < math.inf
 
 
 def _checked_distances(distances: ArrayLike) -> NDArray[np.float64]:

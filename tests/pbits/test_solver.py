@@ -230,6 +230,20 @@ def test_a_penalty_chooses_an_encoding_that_has_one():
     assert pbits.solve(trip, budget_s=0.1, seed=1, penalty="safe").method == "one-hot:anneal"
 
 
+@pytest.mark.parametrize("algorithm", ["penalties", "search"])
+def test_an_algorithm_chooses_an_encoding_that_it_takes(algorithm):
+    trip = pbits.problems.TravelingSalesman.from_coordinates(CORNERS)
+    answer = pbits.solve(trip, method=algorithm, budget_s=0.1, seed=1)
+    assert answer.method == f"one-hot:{algorithm}"
+    assert answer.reason.startswith("the first of its encodings that the machine can hold, and that")
+
+
+def test_penalties_of_many_body_terms_are_refused_with_the_remedy():
+    clauses = pbits.problems.Satisfiability([(1, 2, 3), (-1,)], weights=[float("inf"), 2.0])
+    with pytest.raises(ValueError, match="PolynomialModel: pose the problem in another of its encodings"):
+        pbits.solve(clauses, method="penalties", budget_s=0.1)
+
+
 def test_a_machine_that_proposes_no_moves_settles_into_tours():
     trip = pbits.problems.TravelingSalesman.from_coordinates(CORNERS)
     answer = pbits.solve(trip, "softassign-illustrative", budget_s=0.1, seed=1)

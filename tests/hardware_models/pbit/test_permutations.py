@@ -84,6 +84,18 @@ def test_a_wire_as_long_as_half_the_ring_is_long_enough():
     assert Permutations(reach=4).limits(TOUR, pbits.Schedule(moves=Moves(reach=4))) == []
 
 
+def test_solve_keeps_moves_within_the_wires():
+    trip = pbits.problems.TravelingSalesman.random(60, 1)
+    answer = pbits.solve(trip, Permutations(reach=5), budget_s=0.1, seed=1)
+    assert answer.run.schedule.moves == Moves(neighbours=10, reach=5)
+    assert answer.run.record["notes"]["longest_wire"] == 5
+
+
+def test_the_longest_wire_spans_half_the_ring():
+    run = pbits.run(TOUR, Permutations(), pbits.Schedule(n_samples=2, moves=Moves(reach=100)), seed=1)
+    assert (run.record["notes"]["longest_wire"], run.record["notes"]["wires"]) == (20, 800)
+
+
 def test_metropolis_is_not_its_rule():
     anneal = pbits.Schedule.anneal(sweeps=5, chains=1, rule="metropolis")
     with pytest.raises(pbits.NotMappable, match="metropolis"):
@@ -96,6 +108,7 @@ def test_metropolis_is_not_its_rule():
     [
         ({"kinds": ()}, "must name some of"),
         ({"tiles": 0}, "tiles is 0"),
+        ({"reach": 1.5}, "reach is 1.5; it must be a whole number"),
         ({"decision_s": -1.0}, "must be a finite number of seconds"),
     ],
 )

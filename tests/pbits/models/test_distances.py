@@ -1,5 +1,7 @@
 """Distances from a matrix and from coordinates."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,17 @@ def test_a_matrix_of_coordinates_says_the_same(metric):
     np.testing.assert_array_equal(of_points.length(tours), of_matrix.length(tours))
     assert of_points.symmetric
     assert of_matrix.symmetric
+
+
+def test_a_matrix_is_built_without_much_more_memory_than_it_takes():
+    n = 2000
+    places = Distances(coordinates=np.random.default_rng(3).uniform(-80, 80, (n, 2)), metric="GEO")
+    tracemalloc.start()
+    matrix = places.to_matrix()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(matrix[[0, 1234, n - 1]], [places.between(i, np.arange(n)) for i in (0, 1234, n - 1)])
+    assert peak < 8 * n**2 + 3e8
 
 
 def test_lengths_by_hand():

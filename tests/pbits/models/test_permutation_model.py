@@ -80,7 +80,7 @@ def test_malformed_models_are_refused(arguments, message):
         PermutationModel(*arguments)
 
 
-@pytest.mark.parametrize("state", [[0, 1, 2, 2], [0, 1, 2, 4], [0.5, 1, 2, 3], [-1, 1, 2, 3]])
+@pytest.mark.parametrize("state", [[0, 1, 2, 2], [0, 1, 2, 4], [0.5, 1, 2, 3], [-1, 1, 2, 3], [np.nan, 1, 2, 3]])
 def test_what_is_no_permutation_has_no_energy(state):
     with pytest.raises(ValueError, match="is no permutation"):
         PermutationModel(D + D.T).energy(state)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import pbits
+from pbits.models import Distances
 from pbits.problems import TravelingSalesman
 
 EXAMPLE = Path(pbits.__file__).parent / "problems" / "data" / "capitals9.tsp"
@@ -135,7 +136,7 @@ def test_the_tight_penalty_follows_the_hull_of_points_on_a_circle(seed):
     assert problem.penalty == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("penalty", ["loose", 0, -1.0, float("nan")])
+@pytest.mark.parametrize("penalty", ["loose", 0, -1.0, float("nan"), True, [1.0]])
 def test_other_penalties_are_refused(penalty):
     with pytest.raises(ValueError, match="expected 'safe', 'tight', 'auto' or a positive number"):
         TravelingSalesman(random_distances(4, 1), penalty=penalty)
@@ -158,6 +159,17 @@ def test_other_penalties_are_refused(penalty):
 def test_what_is_no_symmetric_problem_is_refused(D, message):
     with pytest.raises(ValueError, match=message):
         TravelingSalesman.from_matrix(D)
+
+
+@pytest.mark.parametrize("diagonal", [np.inf, np.nan, -1.0])
+def test_what_the_diagonal_holds_hides_no_asymmetry(diagonal):
+    D = np.array([[0.0, 1, 2], [1, 0, 1], [2 + 1e-15, 1, 0]])
+    np.fill_diagonal(D, diagonal)
+    assert TravelingSalesman(D).places.symmetric
+    D[2, 0] = 3
+    for one_way in (D, Distances(D)):
+        with pytest.raises(ValueError, match=r"not symmetric.*must first be doubled"):
+            TravelingSalesman(one_way)
 
 
 def test_coordinates_and_names_must_fit():
