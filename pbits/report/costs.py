@@ -154,9 +154,22 @@ def schedule_text(schedule: Mapping[str, Any]) -> str:
         parts.append(f"steps of {schedule['step_tau']:g} time constants")
     if schedule.get("step_s") is not None:
         parts.append(f"steps of {si(schedule['step_s'], 's')}")
+    if schedule.get("moves") is not None:
+        parts.append(_moves(schedule["moves"]))
     if schedule.get("stop_at") is not None:
         parts.append(f"stopped at E ≤ {number(schedule['stop_at'])}")
     return ", ".join(parts)
+
+
+def _moves(moves: Mapping[str, Any]) -> str:
+    kinds, reach, tile, near = (moves[name] for name in ("kinds", "reach", "tile", "neighbours"))
+    return (
+        "moves"
+        + ("" if kinds is None else f" by {', '.join(kinds)}")
+        + ("" if near is None else f" to {near} neighbours")
+        + ("" if reach is None else f" within {reach} slots")
+        + ("" if tile is None else f" in tiles of {tile} slots")
+    )
 
 
 def _steps(schedule: Mapping[str, Any]) -> str:

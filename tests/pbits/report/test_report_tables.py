@@ -2,7 +2,9 @@
 
 import re
 
+import pbits
 from pbits import report
+from pbits.report.costs import schedule_text
 
 
 def test_flat_rows_hold_every_column_and_every_machine(anneal):
@@ -102,3 +104,15 @@ def test_latex_escapes_what_would_not_compile(anneal):
     escaped = r"a\_b \& 50 \% \#1 \{x\} \textasciitilde{} \textasciicircum{} \textbackslash{} &"
     assert line.startswith(escaped)
     assert not re.search(r"[βµ×≥≤−—⁰¹²³⁻]", report.to_latex([anneal]))
+
+
+def test_a_schedule_tells_its_moves():
+    moves = pbits.Moves(kinds=["swap", "insert"], reach=8, tile=20)
+    assert schedule_text(_told(moves)).endswith("4 chains, moves by swap, insert within 8 slots in tiles of 20 slots")
+    assert schedule_text(_told(pbits.Moves(neighbours=10))).endswith("4 chains, moves to 10 neighbours")
+    assert "moves" not in schedule_text(_told(None))
+
+
+def _told(moves):
+    schedule = pbits.Schedule.anneal(sweeps=5, beta_start=1, beta_stop=2, chains=4, moves=moves)
+    return {"kind": schedule.kind, **schedule.to_dict()}
