@@ -413,6 +413,7 @@ class ClockedProgram(Program):
             notes=notes,
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
+            programming=moved.programming(n, Figure.of(timing.program_s)),
         )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from pbits.parameters import Figure
 from pbits.schedule import Schedule
+from pbits.substrate import Programming
 from pbits.sweeps import Tally
 
 _BY_THE_HOST = "by the host, from states read out in every round; the host's time and joules are not counted"
@@ -55,6 +56,12 @@ class Traffic:
     words_told: int
     read_frames: int
     notes: dict[str, Any]
+
+    def programming(self, words: int, program_s: Figure) -> Programming | None:
+        """What the next run of the same model would find done, of copies of so many words: the one programming."""
+        if self.programmings != 1:
+            return None
+        return Programming(counts={"write": words * self.copies_programmed}, seconds=program_s)
 
 
 def traffic(

@@ -49,6 +49,7 @@ _HOME = {
     "Parameter": "pbits.parameters",
     "price": "pbits.ledger",
     "EnergyLedger": "pbits.ledger",
+    "Usage": "pbits.usage",
     "compare": "pbits.comparison",
     "solve": "pbits.solver",
     "Answer": "pbits.solver",
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from pbits.schedule import Schedule
     from pbits.solver import Answer, solve
     from pbits.substrate import NotMappable, Program, Substrate, available, load
+    from pbits.usage import Usage
 
 __all__ = [
     "Answer",
@@ -127,6 +129,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Substrate",
+    "Usage",
     "algorithms",
     "available",
     "compare",

@@ -93,10 +93,9 @@ class Input:
     def __post_init__(self) -> None:
         if not self.key.isidentifier() or self.key in _FUNCTIONS:
             raise ValueError(f"{self.key!r} cannot stand in a formula; name it with letters, digits and underscores")
-        if not (self.low <= self.value <= self.high and all(map(math.isfinite, (self.low, self.high)))):
-            raise ValueError(
-                f"{self.label}: the range {self.low:g} to {self.high:g} must be finite and hold {self.value:g}, the value"
-            )
+        low, value, high = self.low, self.value, self.high
+        if not (low <= value <= high and math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"{self.label}: the range {low:g} to {high:g} must be finite and hold the value {value:g}")
         if not self.least <= self.value <= self.most:
             raise ValueError(
                 f"{self.label} is {self.value:g} {self.unit}; it must lie between {self.least:g} and {self.most:g}"

@@ -183,6 +183,7 @@ class _EmbeddedProgram(Program):
             timeline=done.timeline,
             notes=notes,
             full_batch_s=done.full_batch_s,
+            programming=done.programming,
         )
 
 

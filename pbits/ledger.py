@@ -2,9 +2,10 @@
 
 A total is Σ counts × joules per operation + Σ seconds in a power state × watts, widened to the boundary asked
 for. It holds what the machine's price table states at that boundary and nothing else: the warm-up (all joules
-of a run are charged, whatever was kept of it), but neither the host that asks nor cooling nor making or
-calibrating the machine, unless the boundary and its uplifts include them. It never fills a gap: a price that
-nobody states makes the total None and leaves a lower bound.
+of a run are charged, whatever was kept of it), but neither the host that asks nor cooling nor making the machine,
+unless the boundary and its uplifts include them; what a run shares with others, standby between runs and calibration
+are charged as `Usage` says. It never fills a gap: a price that nobody states makes the total None and leaves a lower
+bound.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pbits.accounts import Account, Input, Spread, slug
 from pbits.diagnostics import diagnose, repeats_to_target
 from pbits.parameters import (
     BOUNDARIES,
@@ -26,12 +28,15 @@ from pbits.parameters import (
     Uplift,
     check_boundary,
 )
+from pbits.usage import Usage
 
 if TYPE_CHECKING:
     from pbits.result import Run
 
 
 IDLE = "power.idle"
+STANDBY = "power.standby"
+CALIBRATION = "calibration"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,15 @@ class EnergyLedger:
         The weakest of the rows that contribute joules.
     reasons : tuple of str
         Why `joules` is None; empty where it is known.
+    net_of_idle : float or None
+        The total without what the machine would have drawn standing idle for as long: joules − P_idle · seconds,
+        widened as the total is. None where the idle power is not stated, or is more than the prices say it draws at
+        work. `joules` is gross, and what a report quotes first: somebody pays for the idle machine.
+    account : Account or None
+        The total as a formula over counts, prices, seconds and uplifts, each with its range: what is known of it
+        (`account.monte_carlo()`, `spread`) and what it hangs on (`account.tornado()`). None where `joules` is.
+    usage : Usage
+        What was charged besides the run.
     full_batch : bool
         Whether the run was charged its share of a batch that fills the machine, see `price`.
     """
@@ -121,8 +135,19 @@ class EnergyLedger:
     rows: tuple[LedgerRow, ...]
     evidence: Evidence | None
     reasons: tuple[str, ...]
+    net_of_idle: float | None
+    account: Account | None = field(repr=False)
+    usage: Usage
     full_batch: bool
     run: Run = field(repr=False, compare=False)
+
+    @cached_property
+    def spread(self) -> Spread | None:
+        """The distribution of the total by Monte Carlo, with its median and 95 % interval; None where it is unknown.
+
+        Narrower than `interval`, which takes every number at the same end of its range.
+        """
+        return None if self.account is None else self.account.monte_carlo()
 
     @property
     def per_sample(self) -> float | None:
@@ -187,6 +212,8 @@ class EnergyLedger:
             "interval": None if self.interval is None else list(self.interval),
             "lower_bound": self.lower_bound,
             "without_idle": self.without_idle,
+            "net_of_idle": self.net_of_idle,
+            "usage": self.usage.to_dict(),
             "full_batch": self.full_batch,
             "per_sample": self.per_sample,
             "evidence": None if self.evidence is None else self.evidence.value,
@@ -202,11 +229,12 @@ def price(
     uplifts: Mapping[str, Uplift | Mapping[str, float]] | None = None,
     *,
     full_batch: bool = False,
+    usage: Usage | None = None,
 ) -> EnergyLedger:
     """What a run cost in joules at a boundary.
 
     joules = Σ counts × price + Σ seconds × power, then for each boundary on the way from the one the prices
-    are stated at to the one asked for: joules × factor + power × device time.
+    are stated at to the one asked for: joules × factor + power × (device time + standby).
 
     Parameters
     ----------
@@ -222,6 +250,9 @@ def price(
         Charge a machine that many runs can share (a processor, an array that holds many copies) this run's share of
         a batch large enough to fill it, instead of all the time that this run alone took. Nothing changes for a
         machine without such a share.
+    usage : Usage, optional
+        What the run shares with others, and what stands idle between them. By default the run is alone: it is charged
+        a whole programming, no standby and no calibration.
 
     Returns
     -------
@@ -237,10 +268,11 @@ def price(
     """
     if boundary is not None:
         check_boundary(boundary)
+    usage = Usage() if usage is None else usage
     own = {check_boundary(name): _given_uplift(name, uplift) for name, uplift in (uplifts or {}).items()}
     prices = run.prices if prices is None else prices
     if prices is None:
-        return _unknown(run, boundary, f"{run.machine} states no prices", full_batch)
+        return _unknown(run, boundary, f"{run.machine} states no prices", full_batch, usage)
     stated = BOUNDARIES.index(prices.boundary)
     reached = stated if boundary is None else BOUNDARIES.index(boundary)
     if reached < stated:
@@ -249,12 +281,21 @@ def price(
             boundary,
             f"prices of {run.machine} include the whole {prices.boundary}; ask for {prices.boundary!r} or wider",
             full_batch,
+            usage,
         )
-    account = _Account()
-    times, device_time = dict(run.power_times), run.device_time
+    counts, times, device_time = usage.shared(run.counts, run.power_times, run.device_time, run.programming)
     if full_batch and run.full_batch_time is not None:
-        times, device_time = _shared(times, device_time, run.full_batch_time), run.full_batch_time
-    account.charge(run, prices, times)
+        share = _fraction(run.full_batch_time, run.device_time, device_time)
+        times, device_time = _shared(times, device_time, share), share
+    standby = usage.standby(device_time)
+    account = _Account(run.machine)
+    account.charge(counts, times, prices)
+    if standby.value != 0:
+        account.stand_by(standby, prices)
+    if usage.runs_per_calibration is not None:
+        account.calibrate(usage, prices)
+    powered = device_time + standby
+    account.idle(prices, powered)
     for name in BOUNDARIES[stated + 1 : reached + 1]:
         below = BOUNDARIES[BOUNDARIES.index(name) - 1]
         uplift = own.get(name, prices.uplifts.get(name))
@@ -265,8 +306,15 @@ def price(
                 f"uplifts={{{name!r}: {{'factor': …, 'power_w': …}}}}",
             )
         else:
-            account.widen(name, uplift, device_time)
-    return account.ledger(run, BOUNDARIES[reached], full_batch)
+            account.widen(name, uplift, powered)
+    return account.ledger(run, BOUNDARIES[reached], full_batch, usage)
+
+
+def _fraction(share: Figure, alone: Figure, left: Figure) -> Figure:
+    """The share of a full batch of what is left of a run, as large a part of it as of the whole run."""
+    if share.value is None or alone.value is None or left.value is None or left == alone:
+        return share
+    return share * (left.value / alone.value if alone.value else 1.0)
 
 
 def _shared(times: Mapping[str, Figure], alone: Figure, share: Figure) -> dict[str, Figure]:
@@ -279,7 +327,7 @@ def _shared(times: Mapping[str, Figure], alone: Figure, share: Figure) -> dict[s
     return {state: seconds * fraction for state, seconds in times.items()}
 
 
-def _unknown(run: Run, boundary: str | None, reason: str, full_batch: bool) -> EnergyLedger:
+def _unknown(run: Run, boundary: str | None, reason: str, full_batch: bool, usage: Usage) -> EnergyLedger:
     return EnergyLedger(
         machine=run.machine,
         boundary=boundary,
@@ -290,22 +338,29 @@ def _unknown(run: Run, boundary: str | None, reason: str, full_batch: bool) -> E
         rows=(),
         evidence=None,
         reasons=(reason,),
+        net_of_idle=None,
+        account=None,
+        usage=usage,
         full_batch=full_batch,
         run=run,
     )
 
 
 class _Account:
-    """The rows written so far, their sum at the prices and at both ends, and what is missing."""
+    """The rows written so far, their sum at the prices and at both ends, the same as a formula, and what is missing."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
         self.rows: list[LedgerRow] = []
         self.reasons: list[str] = []
         self.total = self.low = self.high = self.busy = 0.0
         self.only_idle_is_missing = True
+        self.standing: float | None = None
+        self.formula = ""
+        self.inputs: dict[str, Input] = {}
 
-    def charge(self, run: Run, prices: PriceTable, times: Mapping[str, Figure]) -> None:
-        counts = {item: Figure.of(count) for item, count in run.counts.items()}
+    def charge(self, run_counts: Mapping[str, float], times: Mapping[str, Figure], prices: PriceTable) -> None:
+        counts = {item: Figure.of(count) for item, count in run_counts.items()}
         counts |= {f"power.{state}": seconds for state, seconds in times.items()}
         for item, count in counts.items():
             if count.value is not None and not (math.isfinite(count.value) and count.value >= 0):
@@ -322,7 +377,25 @@ class _Account:
             if count.value != 0 and Figure.of(counts.get(entry.in_, 0.0)).value == 0:
                 self.miss(item, f"{item} is included in {entry.in_}, of which the run counts none")
 
-    def widen(self, name: str, uplift: Uplift, device_time: Figure) -> None:
+    def stand_by(self, seconds: Figure, prices: PriceTable) -> None:
+        table = prices.items()
+        entry = table.get(STANDBY, table.get(IDLE))
+        # What another price includes is paid by what the machine does, and in standby it does nothing.
+        self._add(STANDBY, seconds, entry if isinstance(entry, Parameter) else None, "W", prices.boundary)
+
+    def calibrate(self, usage: Usage, prices: PriceTable) -> None:
+        assert usage.runs_per_calibration is not None
+        entry = usage.calibration_j or prices.items().get(CALIBRATION)
+        share = Figure.of(1 / usage.runs_per_calibration)
+        self._add(CALIBRATION, share, entry if isinstance(entry, Parameter) else None, "J", prices.boundary)
+
+    def idle(self, prices: PriceTable, powered: Figure) -> None:
+        """What the machine would have drawn idle all the time that it was on."""
+        entry = prices.items().get(IDLE)
+        drawn = Figure.of(entry) * powered if isinstance(entry, Parameter) else Figure.of(None)
+        self.standing = drawn.value
+
+    def widen(self, name: str, uplift: Uplift, powered: Figure) -> None:
         factor = uplift.factor
         if factor is not None:
             below, added = self.total, None
@@ -334,17 +407,23 @@ class _Account:
                 self.busy *= factor.value
                 self.low *= factor.interval[0]
                 self.high *= factor.interval[1]
+                if self.standing is not None:
+                    self.standing *= factor.value
+                if self.formula:
+                    key = self._input(f"{name} factor", factor, least=1.0)
+                    self.formula = f"({self.formula}) * {key}"
             self.rows.append(_row(f"{name} factor", Figure.of(below), factor, "1", name, joules=added))
         if uplift.power is not None:
-            self._add(f"{name} power", device_time, uplift.power, "W", name)
+            self._add(f"{name} power", powered, uplift.power, "W", name)
 
     def miss(self, item: str, reason: str) -> None:
         self.reasons.append(reason)
         self.only_idle_is_missing &= item == IDLE
 
-    def ledger(self, run: Run, boundary: str, full_batch: bool) -> EnergyLedger:
+    def ledger(self, run: Run, boundary: str, full_batch: bool, usage: Usage) -> EnergyLedger:
         contributing = [row for row in self.rows if row.joules]
         known = not self.reasons
+        net = None if self.standing is None or not known else self.total - self.standing
         return EnergyLedger(
             machine=run.machine,
             boundary=boundary,
@@ -355,6 +434,9 @@ class _Account:
             rows=tuple(self.rows),
             evidence=Evidence.weakest(row.evidence for row in contributing if row.evidence is not None),
             reasons=tuple(self.reasons),
+            net_of_idle=None if net is None or net < 0 else net,
+            account=Account(self.formula or "0", self.inputs) if known else None,
+            usage=usage,
             full_batch=full_batch,
             run=run,
         )
@@ -371,10 +453,40 @@ class _Account:
         else:
             joules = priced.value
             self.total += priced.value
-            self.busy += 0.0 if item == IDLE else priced.value
+            self.busy += 0.0 if item in (IDLE, STANDBY) else priced.value
             self.low += priced.low
             self.high += priced.high
+            amount = self._amount(item, count, "s" if unit == "W" else "1")
+            term = f"{amount} * {self._input(item, entry)}"
+            self.formula = f"{self.formula} + {term}" if self.formula else term
         self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
+
+    def _input(self, item: str, entry: Parameter, **bounds: float) -> str:
+        one = Input.of(entry, slug(f"{self.machine} {item}"), f"{item} of {self.machine}", **bounds)
+        self.inputs[one.key] = one
+        return one.key
+
+    def _amount(self, item: str, count: Figure, unit: str) -> str:
+        """The count of a row as an input. All seconds of a run err together: they come of the same clock."""
+        value, low, high = count.value, count.low, count.high
+        assert value is not None
+        assert low is not None
+        assert high is not None
+        # Seconds that may come to nothing have no factor down: they get the one up.
+        low = low if low > 0 else value**2 / high
+        kind = "seconds" if unit == "s" else "count"
+        one = Input(
+            key=slug(f"{self.machine} {item} {kind}"),
+            label=f"{kind} of {item} of {self.machine}",
+            value=value,
+            low=min(low, value),
+            high=high,
+            unit=unit,
+            evidence=count.evidence,
+            group=f"seconds of {self.machine}" if unit == "s" else "",
+        )
+        self.inputs[one.key] = one
+        return one.key
 
 
 def _row(

@@ -167,6 +167,9 @@ class Parameter:
         Where in the source.
     note : str
         Needed for an assumed value. One that is not stated needs a source or a note.
+    group : str
+        Numbers of one group err together, as those of one circuit simulation or one supply voltage do; empty for
+        those of the same source and evidence (see `pbits.accounts.group_of`).
     """
 
     value: float | None
@@ -177,6 +180,7 @@ class Parameter:
     source: str = ""
     locator: str = ""
     note: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         if self.value is None:

@@ -25,6 +25,7 @@ from pbits.parameters import Figure, PriceTable
 from pbits.plain import plain
 from pbits.problems.base import Solution
 from pbits.schedule import Schedule
+from pbits.substrate import Programming
 
 SCHEMA = 2
 
@@ -123,6 +124,8 @@ class Run:
     timeline : dict, optional
         What the machine did when, for `pbits.report.gantt`: the device seconds and share of each lane ("lanes"), the
         "bottleneck", stretches of work ("spans", alike ones taken together), and what one frame takes ("frame_s").
+    programming : Programming, optional
+        What of all this the next run of the same model would not take again.
     record : dict
         Provenance: versions, seeds, machine, dispatch, fingerprints, notes.
     """
@@ -149,6 +152,7 @@ class Run:
     schedule: Schedule
     prices: PriceTable | None
     timeline: dict[str, Any] | None = None
+    programming: Programming | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -254,6 +258,7 @@ class Run:
             "schedule": self.schedule.to_dict(),
             "prices": None if self.prices is None else self.prices.to_dict(),
             "timeline": self.timeline,
+            "programming": None if self.programming is None else self.programming.to_dict(),
             "models": {role: None if model is None else type(model).__name__ for role, model in held.items()},
             "record": self.record,
         }
@@ -319,6 +324,7 @@ class Run:
             schedule=Schedule(**header["schedule"]),
             prices=None if prices is None else PriceTable.from_dict(prices),
             timeline=header.get("timeline"),
+            programming=None if (once := header.get("programming")) is None else Programming.from_dict(once),
             record=header["record"],
         )
 

@@ -224,6 +224,7 @@ def run(
         schedule=schedule,
         prices=substrate.prices,
         timeline=None if done.timeline is None else plain(done.timeline),
+        programming=done.programming,
         record=record,
     )
     if not judge:

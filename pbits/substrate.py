@@ -193,6 +193,33 @@ class Law:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Programming:
+    """What putting the model into the machine took: later runs of the same model find it there.
+
+    Attributes
+    ----------
+    counts : mapping
+        Of `Execution.counts`, those of the programming.
+    seconds : Figure
+        Of the device time.
+    state : str
+        The power state in which these seconds are counted.
+    """
+
+    counts: Mapping[str, float]
+    seconds: Figure
+    state: str = "idle"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives back an equal one."""
+        return {"counts": dict(self.counts), "seconds": self.seconds.to_dict(), "state": self.state}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Programming:
+        return cls(**{**values, "seconds": Figure.from_dict(values["seconds"])})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Execution:
     """What a machine did.
 
@@ -216,6 +243,9 @@ class Execution:
         has nothing to share.
     timeline : mapping, optional
         What was done when, as `hardware_models.timeline.Timeline.to_dict` tells it.
+    programming : Programming, optional
+        What the next run of the same model would not take again. None where the model or β is set more than once, so
+        that a run does not leave behind what the next one starts with.
     """
 
     counts: Mapping[str, float]
@@ -225,6 +255,7 @@ class Execution:
     notes: Mapping[str, Any]
     full_batch_s: Figure | float | None = None
     timeline: Mapping[str, Any] | None = None
+    programming: Programming | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -374,6 +374,7 @@ class PrimitivesProgram(Program):
                 "programmings": moved.settings,
                 **moved.notes,
             },
+            programming=moved.programming(n, Figure.of(self._timing.program_s)),
         )
 
     def _per_sweep(self) -> dict[str, int]:

@@ -26,7 +26,7 @@ from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.reference.neurons import neurons_path
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Programming, Substrate
 
 # Outputs of neurons start within this of 0, where amplifiers are balanced.
 START = 0.1
@@ -330,6 +330,7 @@ class NeuronsProgram(Program):
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             timeline=timeline.to_dict(),
+            programming=Programming(counts={"write": shared}, seconds=shared * machine.word, state="active"),
             notes={"time_constant_s": machine.time_constant.value, "step_s": step.value, **notes},
         )
 

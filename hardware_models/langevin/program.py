@@ -31,7 +31,7 @@ from pbits.models.base import read_only
 from pbits.parameters import Figure
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import BulkObserver, Execution, Law, Moments, Observer, Program
+from pbits.substrate import BulkObserver, Execution, Law, Moments, Observer, Program, Programming
 
 # Numbers computed at once.
 _BATCH = 1 << 16
@@ -491,6 +491,9 @@ class CircuitProgram(Program):
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             timeline=timeline.to_dict(),
+            programming=Programming(
+                counts={"dac": words}, seconds=words * Figure.of(self._times.word_s), state="active"
+            ),
             notes=self._electrical_notes()
             | {
                 "step_s": step.value,

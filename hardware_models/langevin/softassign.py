@@ -29,7 +29,7 @@ from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.reference.softassign import softened
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Programming, Substrate
 
 # Standard deviation of u at the start, where amplifiers are balanced, in units of θ.
 START = 0.01
@@ -374,6 +374,7 @@ class SoftassignProgram(Program):
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             timeline=timeline.to_dict(),
+            programming=Programming(counts={"write": shared}, seconds=shared * machine.word, state="active"),
             notes=notes,
         )
 

@@ -23,7 +23,7 @@ from pbits.parameters import Figure, MachineSpec, PriceTable
 from pbits.reference.walk import walk_path
 from pbits.schedule import Schedule
 from pbits.streams import Stream, Streams
-from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
+from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Programming, Substrate
 
 # Registers computed at once.
 _BATCH = 1 << 18
@@ -418,6 +418,7 @@ class LatticeWalkProgram(Program):
             device_time_s=timeline.device_time,
             phases=timeline.phases,
             timeline=timeline.to_dict(),
+            programming=Programming(counts={"write": weights}, seconds=weights * Figure.of(self._word), state="active"),
             notes=notes,
         )
 

@@ -171,6 +171,7 @@ class AutonomousProgram(ClockedProgram):
             },
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
+            programming=moved.programming(n, Figure.of(timing.program_s)),
         )
 
     def _describe(self) -> dict[str, Any]:

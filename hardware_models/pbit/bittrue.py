@@ -407,6 +407,7 @@ class BitTrueProgram(Program):
             notes=notes,
             # Other chains of like work would fill the copies that this run left empty.
             full_batch_s=timeline.device_time * (chains / (batches * self._copies)),
+            programming=moved.programming(self.seated, Figure.of(timing.program_s)),
         )
 
 

@@ -482,6 +482,7 @@ class ChipsProgram(ClockedProgram):
             phases=timeline.phases,
             timeline=timeline.to_dict(),
             notes=notes,
+            programming=moved.programming(n, Figure.of(timing.program_s)),
         )
 
 

@@ -229,6 +229,7 @@ class PermutationProgram(Program):
             phases=timeline.phases,
             timeline=timeline.to_dict(),
             notes=notes,
+            programming=moved.programming(words + 2 * places, Figure.of(timing.program_s)),
         )
 
 

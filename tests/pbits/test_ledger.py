@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pbits.ledger import price
 from pbits.parameters import Evidence, Figure, Included, Parameter, PriceTable, Uplift
+from pbits.substrate import Programming
 
 
 @dataclass
@@ -23,6 +24,7 @@ class FakeRun:
     n_samples: int = 8
     machine: str = "toy"
     hits: tuple = (0, 4)
+    programming: Programming | None = None
 
     @property
     def power_times(self):
