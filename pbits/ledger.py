@@ -462,7 +462,7 @@ class _Account:
         self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
 
     def _input(self, item: str, entry: Parameter, **bounds: float) -> str:
-        one = Input.of(entry, slug(f"{self.machine} {item}"), f"{item} of {self.machine}", **bounds)
+        one = Input.of(entry, slug(f"{self.machine} {item}"), f"{_named(item)} of {self.machine}", **bounds)
         self.inputs[one.key] = one
         return one.key
 
@@ -475,9 +475,10 @@ class _Account:
         # Seconds that may come to nothing have no factor down: they get the one up.
         low = low if low > 0 else value**2 / high
         kind = "seconds" if unit == "s" else "count"
+        label = f"{_named(item)}, {kind}".replace(" power, seconds", " seconds")
         one = Input(
             key=slug(f"{self.machine} {item} {kind}"),
-            label=f"{kind} of {item} of {self.machine}",
+            label=f"{label} of {self.machine}",
             value=value,
             low=min(low, value),
             high=high,
@@ -487,6 +488,12 @@ class _Account:
         )
         self.inputs[one.key] = one
         return one.key
+
+
+def _named(item: str) -> str:
+    """An item as readers call it: "active power", "weight read"."""
+    name = f"{item.removeprefix('power.')} power" if item.startswith("power.") else item
+    return name.replace("_", " ")
 
 
 def _row(
