@@ -30,6 +30,8 @@ def test_every_example_is_tested():
         "hopfield_tank",
         "invert_covariance",
         "memory_capacity",
+        "mtj_at_the_wall",
+        "read_out",
         "recall_digits",
         "satisfiability",
         "solve_diabetes",
@@ -201,3 +203,22 @@ def test_tsp_ladder(tmp_path):
     assert min(lengths, key=lambda method: lengths[method]) in ("p-dits", "permutation moves")
     assert lengths["permutation moves"] <= 1.001 * min(lengths.values())
     assert (tmp_path / "tsp_ladder.png").stat().st_size > 10_000
+
+
+def test_read_out(tmp_path):
+    printed = output_of("read_out", tmp_path)
+    rows = [line.split() for line in printed.splitlines() if re.match(r" +\d+   ", line)]
+    assert [int(row[0]) for row in rows] == [1, 4, 16, 64, 256]
+    gains = [float(number) for number in re.findall(r"the CPU takes ([\d.e+]+) times", printed)]
+    cells = float(re.search(r"would need ([\d.e+]+) times less", printed)[1])
+    # What the cells alone promise, what is left beside read-out, and what a waiting board leaves.
+    assert cells > 1e4 * gains[0] / 10 > 1e4 > gains[0] > 1 > gains[1]
+
+
+def test_mtj_at_the_wall(tmp_path):
+    printed = output_of("mtj_at_the_wall", tmp_path)
+    assert re.search(r"cell +chip .* GPU not stated", printed)
+    naive = float(re.search(r"may not be divided: ([\d.e+]+)", printed)[1])
+    wall = float(re.search(r"At the wall the GPU takes ([\d.e+]+) times", printed)[1])
+    assert naive > 100 * wall
+    assert "weakest evidence: assumed" in printed
