@@ -481,12 +481,23 @@ def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a
         console.print(f"{key}: {entry.authors}: {entry.title}{year}. {entry.identifier}. Read: {entry.read}.")
 
 
-@app.command(epilog=_examples("pbits run capitals -o run.npz", "pbits explain run.npz --boundary wall"))
+@app.command(
+    epilog=_examples(
+        "pbits run capitals -o run.npz",
+        "pbits explain run.npz --boundary wall",
+        "pbits explain run.npz --runs-per-programming 1000 --duty 0.1",
+    )
+)
 def explain(
     file: Annotated[Path, typer.Argument(help="A run that `pbits run -o` or `Run.save` kept.", metavar="RUN.npz")],
     boundary: Boundary = None,
+    runs_per_programming: Annotated[
+        float, typer.Option(help="Runs of this model between two programmings; each is charged its share.")
+    ] = 1.0,
+    duty: Annotated[float, typer.Option(help="Share of the time in which the machine runs; else it stands by.")] = 1.0,
 ) -> None:
-    """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes."""
+    """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes; and what its
+    joules hang on."""
     import pbits
     from pbits.parameters import check_boundary
     from pbits.report import bottleneck, number, si, utilisation
@@ -495,7 +506,7 @@ def explain(
     if boundary is not None:
         check_boundary(boundary)
     done = pbits.Run.load(file)
-    ledger = pbits.price(done, boundary)
+    ledger = pbits.price(done, boundary, usage=pbits.Usage(runs_per_programming=runs_per_programming, duty=duty))
     console = _console()
     _print_run(console, done, ledger)
     record = done.record
@@ -520,6 +531,13 @@ def explain(
         console.print(f"\n[b]Ledger at the {ledger.boundary} boundary[/b]", markup=True)
         heads = ["Item", "Count", "Price", "Range", "Joules", "Evidence", "Source", "Note"]
         console.print(_table(heads, [_ledger_row(row) for row in ledger.rows]))
+    if ledger.account is not None and (swings := ledger.account.tornado()):
+        console.print("\n[b]What the total hangs on[/b]", markup=True)
+        heads = ["Share of the spread", "Number", "Total at its low end", "Total at its high end", "Evidence"]
+        rows = [
+            [f"{one.share:.0%}", one.label, si(one.low, "J"), si(one.high, "J"), _grade(one.evidence)] for one in swings
+        ]
+        console.print(_table(heads, rows))
     if record["notes"]:
         console.print("\n[b]Notes of the machine[/b]", markup=True)
         _print_facts(console, _flat(record["notes"]))
@@ -674,10 +692,12 @@ def _print_run(console: Console, done: Run, ledger: EnergyLedger, posed: Problem
         ("simulated in", si(done.wall_time_s, "s")),
     ]
     where = f" at the {ledger.boundary} boundary" if ledger.boundary else ""
-    if ledger.joules is not None and ledger.interval is not None:
-        low, high = (si(end, "J") for end in ledger.interval)
+    if ledger.joules is not None and ledger.spread is not None:
+        low, high = (si(end, "J") for end in (ledger.spread.low, ledger.spread.high))
         grade = f"; weakest evidence: {_grade(ledger.evidence)}" if ledger.evidence else ""
-        facts.append(("joules", f"{si(ledger.joules, 'J')}{where} ({low} to {high}{grade})"))
+        facts.append(("joules", f"{si(ledger.joules, 'J')}{where} (95 % from {low} to {high}{grade})"))
+        if ledger.net_of_idle is not None:
+            facts.append(("net of idle", f"{si(ledger.net_of_idle, 'J')} more than the machine draws idle for as long"))
         facts.append(("per sample", si(ledger.per_sample, "J")))
     else:
         bound = "" if ledger.lower_bound is None else f", at least {si(ledger.lower_bound, 'J')}"
