@@ -15,6 +15,7 @@ from functools import partial as _partial
 from pathlib import Path
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+DOSSIERS = Path(__file__).parent / "dossiers"
 
 
 def __getattr__(name):
@@ -35,9 +36,19 @@ def substrates():
             physics[module.name] = found.from_spec
             machines |= getattr(found, "machines", dict)()
     for path in sorted(CATALOGUE.glob("*.toml")):
-        if path.stem != "sources":
+        if path.stem not in ("sources", "uplifts"):
             machines[path.stem] = _partial(_from_catalogue, path, build)
-    return Listing(machines=machines, physics=physics, bibliographies=[CATALOGUE / "sources.toml"])
+    return Listing(
+        machines=machines,
+        physics=physics,
+        bibliographies=[CATALOGUE / "sources.toml"],
+        uplifts=[CATALOGUE / "uplifts.toml"],
+    )
+
+
+def claims():
+    """The dossiers of this package, by name, for `pbits.Claim.load`."""
+    return {path.stem: path for path in sorted(DOSSIERS.glob("*.toml"))}
 
 
 def _from_catalogue(path, build):

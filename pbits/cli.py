@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pbits.ledger import EnergyLedger
-    from pbits.parameters import Evidence, Figure, MachineSpec
+    from pbits.parameters import Evidence, Figure
     from pbits.problems import Problem
     from pbits.result import Run
     from pbits.schedule import Schedule
@@ -88,7 +88,12 @@ app = typer.Typer(
 )
 catalogue = typer.Typer(
     help="The machines, and where each of their numbers comes from.",
-    epilog=_examples("pbits catalogue", "pbits catalogue show extropic-z1"),
+    epilog=_examples(
+        "pbits catalogue",
+        "pbits catalogue show extropic-z1",
+        "pbits catalogue diff gpu-a100-sxm gpu-h100-sxm",
+        "pbits catalogue check my-machine.toml",
+    ),
 )
 app.add_typer(catalogue, name="catalogue", invoke_without_command=True)
 
@@ -347,6 +352,12 @@ def compare(
         list[str] | None,
         typer.Option(help="Your own step to a wider boundary: MACHINE:BOUNDARY=factor:1.2,power:10W (either or both)."),
     ] = None,
+    distance: Annotated[
+        float | None,
+        typer.Option(
+            help="Sample: count joules until the draws are this close to the exact law. Default: per effective sample."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
     json: Annotated[bool, typer.Option("--json", help="Also write JSON beside the report.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Also write CSV beside the report.")] = False,
@@ -354,9 +365,10 @@ def compare(
 ) -> None:
     """Run problems, unchanged, on several machines; write one report and print its verdicts.
 
-    Machines are compared by joules per solution, or per effective sample, at a boundary that all can state.
+    Machines are compared by joules per solution, or per effective sample of one law, at a boundary that all can state.
 
-    Where there is none, no ratio is drawn; --boundary and --uplift can help.
+    Where they sample different laws, or have no common boundary, no ratio is drawn; --distance, --boundary and --uplift
+    can help.
 
     A machine that cannot hold a problem appears with its reasons.
 
@@ -410,6 +422,7 @@ def compare(
                 chip_seed=chip_seed,
                 boundary=boundary,
                 uplifts=uplifts,
+                distance=distance,
                 progress=lambda machine, title=one.name: begin(f"{title} on {machine}"),
                 sweeps=advance,
             )
@@ -438,6 +451,7 @@ def list_machines(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     import pbits
+    from pbits.catalogue import weakest
 
     rows = []
     for name in pbits.available():
@@ -450,7 +464,7 @@ def list_machines(ctx: typer.Context) -> None:
                 about["physics"],
                 machine.prices.boundary if machine.prices else "no prices",
                 about["catalogue_date"] or "—",
-                "—" if spec is None else _weakest(spec),
+                "—" if spec is None else _grade(weakest(spec)),
             ]
         )
     heads = ["Machine", "Title", "Physics", "Joules of", "Date", "Weakest evidence"]
@@ -461,6 +475,7 @@ def list_machines(ctx: typer.Context) -> None:
 def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a TOML file.")]) -> None:
     """Every number of one machine, with its range, evidence, source, place in the source and note."""
     import pbits
+    from pbits.catalogue import HEADINGS, bibliography, rows
 
     spec = pbits.load(name).spec
     console = _console()
@@ -469,16 +484,57 @@ def show(name: Annotated[str, typer.Argument(help="A name of the catalogue, or a
         return
     console.print(f"[b]{_plain(spec.title)}[/b]  {spec.name} · {spec.physics} · {spec.date}", markup=True)
     console.print(spec.description)
-    heads = ["Number", "Value", "Range", "Evidence", "Source", "Note"]
-    for title, rows in (("Parameters", _parameter_rows(spec)), (_priced_at(spec), _price_rows(spec))):
-        if rows:
-            console.print(f"\n[b]{title}[/b]", markup=True)
-            console.print(_table(heads, rows))
+    for title, table in rows(spec).items():
+        console.print(f"\n[b]{title}[/b]", markup=True)
+        console.print(_table(HEADINGS, table))
     if spec.sources:
         console.print("\n[b]Sources[/b]", markup=True)
-    for key, entry in sorted(spec.sources.items()):
-        year = f", {entry.year}" if entry.year else ""
-        console.print(f"{key}: {entry.authors}: {entry.title}{year}. {entry.identifier}. Read: {entry.read}.")
+    for line in bibliography(spec):
+        console.print(line)
+
+
+@catalogue.command(
+    epilog=_examples(
+        "pbits catalogue diff gpu-a100-sxm gpu-h100-sxm",
+        "pbits catalogue diff extropic-z1 my-z1.toml --json",
+    )
+)
+def diff(
+    a: Annotated[str, typer.Argument(help="A name of the catalogue, or a TOML file.")],
+    b: Annotated[str, typer.Argument(help="Another.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
+) -> None:
+    """What two machines state differently: numbers, their ranges and evidence, and where they are from."""
+    import json
+
+    from pbits.catalogue import described, differences
+    from pbits.report import times
+
+    left, right = described(a), described(b)
+    found = differences(left, right)
+    if as_json:
+        document = {"a": left.name, "b": right.name, "differences": [one.to_dict() for one in found]}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    console = _console()
+    if not found:
+        console.print(f"{a} and {b} state the same.")
+        return
+    table = [[one.where, *one.texts(), "" if one.ratio is None else times(one.ratio)] for one in found]
+    console.print(_table(["Number", a, b, "Second over first"], table))
+
+
+@catalogue.command(epilog=_examples("pbits catalogue check my-machine.toml"))
+def check(file: Annotated[Path, typer.Argument(help="A machine's TOML file.", metavar="FILE.toml")]) -> None:
+    """Every fault of a machine file, not only the first; exit 1 where there is one."""
+    from pbits.catalogue import faults
+
+    found = faults(file)
+    for fault in found:
+        typer.echo(fault)
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{file}: no fault found")
 
 
 @app.command(
@@ -872,67 +928,6 @@ def _amount(value: float | None, unit: str) -> str:
 
 def _cited(entry: Any) -> str:
     return ", ".join(part for part in (entry.source, entry.locator) if part)
-
-
-def _parameter_rows(spec: MachineSpec) -> list[list[str]]:
-    """The parameters in the words of the file."""
-    rows = []
-    for key, given in spec.parameters.items():
-        if not isinstance(given, Mapping):
-            rows.append([key, str(given), "", "", "", ""])
-            continue
-        low_high = given.get("range")
-        rows.append(
-            [
-                key,
-                str(given["value"]),
-                " to ".join(map(str, low_high)) if low_high else "",
-                str(given.get("evidence", "—")).replace("_", " "),
-                ", ".join(str(given[part]) for part in ("source", "locator") if given.get(part)),
-                str(given.get("note", "")),
-            ]
-        )
-    return rows
-
-
-def _priced_at(spec: MachineSpec) -> str:
-    return f"Prices, which include the {spec.prices.boundary}" if spec.prices else "Prices"
-
-
-def _price_rows(spec: MachineSpec) -> list[list[str]]:
-    from pbits.parameters import Included
-
-    rows = []
-    for key, price in _prices(spec):
-        if isinstance(price, Included):
-            rows.append([key, f"in {price.in_}", "", "", "", ""])
-            continue
-        span = "" if price.interval is None else " to ".join(_amount(end, price.unit) for end in price.interval)
-        rows.append([key, _amount(price.value, price.unit), span, _grade(price.evidence), _cited(price), price.note])
-    return rows
-
-
-def _prices(spec: MachineSpec) -> Iterator[tuple[str, Any]]:
-    if spec.prices is None:
-        return
-    yield from spec.prices.items().items()
-    for boundary, uplift in spec.prices.uplifts.items():
-        for part in ("factor", "power"):
-            value = getattr(uplift, part)
-            if value is not None:
-                yield f"to {boundary}, {part}", value
-
-
-def _weakest(spec: MachineSpec) -> str:
-    from pbits.parameters import Evidence
-
-    grades = [price.evidence for _, price in _prices(spec) if getattr(price, "evidence", None)]
-    grades += [
-        Evidence(given["evidence"])
-        for given in spec.parameters.values()
-        if isinstance(given, Mapping) and given.get("evidence")
-    ]
-    return _grade(Evidence.weakest(grades))
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ import enum
 import math
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from functools import lru_cache
@@ -45,6 +46,11 @@ _SYMBOLS = {prefix + unit: (unit, power) for unit in _UNITS for prefix, power in
 _SYMBOLS |= {f"{prefix}{ohm}": ("ohm", power) for ohm in "\u03a9\u2126" for prefix, power in _PREFIXES.items()}
 # A pure number takes no prefix, so that "2 k1" is not two thousand.
 _SYMBOLS = {symbol: meaning for symbol, meaning in _SYMBOLS.items() if meaning[0] != "1" or symbol == "1"}
+
+#: The note of a number that could not be read, where `read_machine` goes on.
+AT_FAULT = "at fault"
+# What the table of a number may say in words.
+_TEXTS = ("source", "locator", "note", "group")
 
 _T = TypeVar("_T")
 
@@ -132,6 +138,23 @@ def parse_quantity(quantity: str | float, unit: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{quantity!r} is not finite; {remedy}")
     return value
+
+
+def unit_of(quantity: str | float) -> str | None:
+    """The unit of a quantity without its prefixes, as `parse_quantity` takes it; None of text that is no quantity.
+
+    Examples
+    --------
+    >>> unit_of("2.039 TB/s"), unit_of(132), unit_of("not stated")
+    ('B/s', '1', None)
+    """
+    symbol = str(quantity).strip().partition(" ")[2]
+    found, _ = _dimension(symbol.strip() or "1")
+    unit = None if found is None else "/".join(found)
+    try:
+        return unit if unit and math.isfinite(parse_quantity(quantity, unit)) else None
+    except ValueError:
+        return None
 
 
 def _example(unit: str) -> str:
@@ -222,7 +245,7 @@ class Parameter:
         Parameters
         ----------
         table : Mapping
-            Keys value, range, evidence, source, locator, note.
+            Keys value, range, evidence, source, locator, note, group.
         unit : str
             The unit to expect.
         where : str
@@ -239,10 +262,10 @@ class Parameter:
                 f"{where}: expected a table with value, evidence and source, found {table!r}; write for "
                 f"example {example}"
             )
-        _reject_unknown(table, ("value", "range", "evidence", "source", "locator", "note"), where)
+        _reject_unknown(table, ("value", "range", "evidence", *_TEXTS), where)
         if "value" not in table:
             raise CatalogueError(f"{where}: no value; write {NOT_STATED!r} for a number that nobody states")
-        texts = {key: table.get(key, "") for key in ("source", "locator", "note")}
+        texts = {key: table.get(key, "") for key in _TEXTS}
         for key, text in texts.items():
             if not isinstance(text, str):
                 raise CatalogueError(f"{where}: {key} is {text!r}; it must be text")
@@ -380,7 +403,8 @@ class Uplift:
             if self.factor.interval is not None and self.factor.interval[0] < 1:
                 raise ValueError(
                     f"the factor of an uplift ranges from {self.factor.interval[0]:g}; a wider boundary "
-                    "holds at least as many joules, so give a range that starts at 1 or above"
+                    "holds at least as many joules, so give a range that starts at 1 or above (for an efficiency, "
+                    "1 over it)"
                 )
         if self.power is not None:
             _check_unit(self.power, "W", "power")
@@ -647,7 +671,27 @@ class MachineSpec:
         return f"{Path(self.path).name}, parameters.{key}"
 
 
-def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) -> MachineSpec:
+def read_uplifts(path: str | Path) -> dict[str, Uplift]:
+    """The uplifts at `path` for machines that name none of their own: a table for each boundary reached.
+
+    Raises
+    ------
+    CatalogueError
+        For malformed TOML, an unknown boundary, or a number that `Uplift` refuses.
+    """
+    where = Path(path).name
+    uplifts = {key: _uplift(value, f"{where}, {key}") for key, value in _read_toml(path).items()}
+    for boundary in uplifts:
+        _bounded(boundary, where)
+    return uplifts
+
+
+def read_machine(
+    path: str | Path,
+    sources: Mapping[str, Source] | None = None,
+    uplifts: Mapping[str, Uplift] | None = None,
+    faults: list[str] | None = None,
+) -> MachineSpec:
     """The machine described by the TOML file at `path`.
 
     Parameters
@@ -656,6 +700,12 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     sources : mapping of key to Source, optional
         A bibliography to use besides a sources.toml in the same folder and the file's own `[sources.key]`
         tables, each of which comes before the one named earlier.
+    uplifts : mapping of boundary to Uplift, optional
+        For each boundary wider than the prices' to which neither the file nor an uplifts.toml in the same folder
+        names an uplift.
+    faults : list of str, optional
+        Where given, it gets a message for every fault inside the file, and the machine comes back without what is
+        at fault, instead of an error at the first.
 
     Raises
     ------
@@ -666,63 +716,123 @@ def read_machine(path: str | Path, sources: Mapping[str, Source] | None = None) 
     path = Path(path)
     name = path.name
     table = _read_toml(path)
-    headings = ("name", "title", "physics", "date", "description")
-    _reject_unknown(
-        table, ("schema", *headings, "illustrative", "parameters", "prices", "power", "uplifts", "sources"), name
-    )
-    if _required(table, "schema", name) != 1:
-        raise CatalogueError(f"{name}: schema is {table['schema']!r}; this version reads schema 1")
-    texts = {key: str(_required(table, key, name)) for key in headings}
-    try:
-        datetime.date.fromisoformat(texts["date"])
-    except ValueError:
-        raise CatalogueError(f"{name}: date is {texts['date']!r}; write it as 2026-11-22") from None
-
-    illustrative = table.get("illustrative", False)
-    if not isinstance(illustrative, bool):
-        raise CatalogueError(f"{name}: illustrative is {illustrative!r}; it must be true or false")
-    parameters = _section(table, "parameters", name)
-    for key, value in parameters.items():
-        if not isinstance(value, str | bool | Mapping):
-            raise CatalogueError(
-                f"{name}, parameters.{key}: found {value!r}; every number is a table with value, evidence and source"
-            )
-    prices = _prices(table, name, texts["date"])
-
-    beside = path.with_name("sources.toml")
+    texts = dict.fromkeys(("name", "title", "physics", "date", "description"), "")
     known = dict(sources or {})
-    if beside.exists():
+    everybody = dict(uplifts or {})
+    if (beside := path.with_name("sources.toml")).exists():
         known |= read_sources(beside)
-    known |= _sources(_section(table, "sources", name), f"{name}, sources")
+    if (beside := path.with_name("uplifts.toml")).exists():
+        everybody |= read_uplifts(beside)
+
+    sections = ("schema", *texts, "illustrative", "parameters", "prices", "power", "uplifts", "sources")
+    for key in table:
+        with kept(faults):
+            _reject_unknown((key,), sections, name)
+    with kept(faults):
+        if _required(table, "schema", name) != 1:
+            raise CatalogueError(f"{name}: schema is {table['schema']!r}; this version reads schema 1")
+    for key in texts:
+        with kept(faults):
+            texts[key] = str(_required(table, key, name))
+            if key == "date":
+                _check_date(texts[key], name)
+    illustrative = table.get("illustrative", False)
+    with kept(faults):
+        if not isinstance(illustrative, bool):
+            raise CatalogueError(f"{name}: illustrative is {illustrative!r}; it must be true or false")
+    parameters = {}
+    for key, value in _section(table, "parameters", name, faults).items():
+        parameters[key] = {"value": NOT_STATED, "note": AT_FAULT}
+        with kept(faults):
+            if not isinstance(value, str | bool | Mapping):
+                raise CatalogueError(
+                    f"{name}, parameters.{key}: found {value!r}; every number is a table with value, evidence and "
+                    "source"
+                )
+            parameters[key] = value
+    prices = _prices(table, name, texts["date"], everybody, faults)
+    own = _section(table, "sources", name, faults)
+    for key, value in own.items():
+        with kept(faults):
+            known |= _sources({key: value}, f"{name}, sources")
     cited: dict[str, Source] = {}
     for where, key in _citations(parameters, prices):
-        if key not in known:
-            raise CatalogueError(
-                f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}; to add it, write "
-                f"a table [sources.{key}] in this file, with {_listed(_SOURCE_KEYS)}"
-            )
-        cited[key] = known[key]
+        if key in known:
+            cited[key] = known[key]
+        elif key not in own:
+            with kept(faults):
+                raise CatalogueError(
+                    f"{name}, {where}: the source {key!r} is in no bibliography{_nearest(key, known)}; to add it, "
+                    f"write a table [sources.{key}] in this file, with {_listed(_SOURCE_KEYS)}"
+                )
     return MachineSpec(
-        **texts, illustrative=illustrative, parameters=parameters, prices=prices, sources=cited, path=str(path)
+        **texts, illustrative=illustrative is True, parameters=parameters, prices=prices, sources=cited, path=str(path)
     )
 
 
-def _prices(table: Mapping[str, Any], name: str, date: str) -> PriceTable | None:
+@contextmanager
+def kept(faults: list[str] | None) -> Iterator[None]:
+    """Keep the message of an error and go on, where there is a list for it."""
+    try:
+        yield
+    except CatalogueError as error:
+        if faults is None:
+            raise
+        faults.append(str(error))
+
+
+def _check_date(text: str, name: str) -> None:
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        raise CatalogueError(f"{name}: date is {text!r}; write it as 2026-11-22") from None
+
+
+def _prices(
+    table: Mapping[str, Any], name: str, date: str, everybody: Mapping[str, Uplift], faults: list[str] | None
+) -> PriceTable | None:
     if "prices" not in table:
         for section in ("power", "uplifts"):
-            if section in table:
-                raise CatalogueError(f"{name}: {section} needs a [prices] table with the boundary it is stated at")
+            with kept(faults):
+                if section in table:
+                    raise CatalogueError(f"{name}: {section} needs a [prices] table with the boundary it is stated at")
         return None
-    prices = dict(_section(table, "prices", name))
-    boundary = _required(prices, "boundary", f"{name}, prices")
-    del prices["boundary"]
-    operations = {key: _price(value, "J", f"{name}, prices.{key}") for key, value in prices.items()}
-    power = {key: _price(value, "W", f"{name}, power.{key}") for key, value in _section(table, "power", name).items()}
-    uplifts = {key: _uplift(value, f"{name}, uplifts.{key}") for key, value in _section(table, "uplifts", name).items()}
+    prices = dict(_section(table, "prices", name, faults))
+    boundary = None
+    with kept(faults):
+        boundary = _bounded(_required(prices, "boundary", f"{name}, prices"), f"{name}, prices")
+    prices.pop("boundary", None)
+    operations: dict[str, Parameter | Included] = {}
+    power: dict[str, Parameter | Included] = {}
+    for section, unit, given, found in (
+        ("prices", "J", prices, operations),
+        ("power", "W", _section(table, "power", name, faults), power),
+    ):
+        for key, value in given.items():
+            # What includes a price that is at fault is not at fault itself.
+            found[key] = Parameter(value=None, unit=unit, note=AT_FAULT)
+            with kept(faults):
+                found[key] = _price(value, unit, f"{name}, {section}.{key}")
+    wider = BOUNDARIES[BOUNDARIES.index(boundary) + 1 :] if boundary else ()
+    uplifts = {key: everybody[key] for key in wider if key in everybody}
+    for key, value in _section(table, "uplifts", name, faults).items():
+        with kept(faults):
+            uplifts[key] = _uplift(value, f"{name}, uplifts.{key}")
+    if boundary is None:
+        return None
+    with kept(faults):
+        try:
+            return PriceTable(boundary=boundary, operations=operations, power=power, uplifts=uplifts, date=date)
+        except ValueError as error:
+            raise CatalogueError(f"{name}, prices: {error}") from None
+    return None
+
+
+def _bounded(boundary: Any, where: str) -> str:
     try:
-        return PriceTable(boundary=boundary, operations=operations, power=power, uplifts=uplifts, date=date)
+        return check_boundary(boundary)
     except ValueError as error:
-        raise CatalogueError(f"{name}, prices: {error}") from None
+        raise CatalogueError(f"{where}: {error}") from None
 
 
 def _price(table: Any, unit: str, where: str) -> Parameter | Included:
@@ -782,11 +892,13 @@ def _read_toml(path: str | Path) -> dict[str, Any]:
         raise CatalogueError(f"{path} is not valid TOML: {error}") from None
 
 
-def _section(table: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
+def _section(table: Mapping[str, Any], key: str, where: str, faults: list[str] | None = None) -> Mapping[str, Any]:
     section = table.get(key, {})
-    if not isinstance(section, Mapping):
-        raise CatalogueError(f"{where}: {key} is {section!r}; it must be a table, [{key}]")
-    return section
+    with kept(faults):
+        if not isinstance(section, Mapping):
+            raise CatalogueError(f"{where}: {key} is {section!r}; it must be a table, [{key}]")
+        return section
+    return {}
 
 
 def _required(table: Mapping[str, Any], key: str, where: str) -> Any:

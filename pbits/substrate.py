@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pbits.mapping import Complete, Grid, Topology
 from pbits.models import Clamp, DirectedModel, Domain, EnergyModel, GaussianModel, IsingModel
 from pbits.models.base import held_sites
-from pbits.parameters import Figure, MachineSpec, PriceTable, Source, read_machine, read_sources
+from pbits.parameters import Figure, MachineSpec, PriceTable, Source, Uplift, read_machine, read_sources, read_uplifts
 from pbits.schedule import Schedule
 from pbits.steering import Policy
 from pbits.streams import Streams
@@ -532,11 +532,14 @@ class Listing:
         Name of a physics to a function that builds a machine from a `MachineSpec`.
     bibliographies : sequence of Path
         TOML files of sources, which the files of users may cite too.
+    uplifts : sequence of Path
+        TOML files of uplifts for machines that name none of their own, those of users too.
     """
 
     machines: Mapping[str, Callable[[], Substrate]]
     physics: Mapping[str, Callable[[MachineSpec], Substrate]]
     bibliographies: Sequence[Path] = ()
+    uplifts: Sequence[Path] = ()
 
 
 @cache
@@ -544,6 +547,7 @@ def _listing() -> Listing:
     machines: dict[str, Callable[[], Substrate]] = {}
     physics: dict[str, Callable[[MachineSpec], Substrate]] = {}
     bibliographies: list[Path] = []
+    uplifts: list[Path] = []
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         offered = point.load()()
         for kind, found, new in (
@@ -557,7 +561,8 @@ def _listing() -> Listing:
                 )
             found |= new
         bibliographies += offered.bibliographies
-    return Listing(machines=machines, physics=physics, bibliographies=bibliographies)
+        uplifts += offered.uplifts
+    return Listing(machines=machines, physics=physics, bibliographies=bibliographies, uplifts=uplifts)
 
 
 def available() -> tuple[str, ...]:
@@ -574,7 +579,8 @@ def available() -> tuple[str, ...]:
 def load(machine: str | Path) -> Substrate:
     """A machine by its name, by "embedded:<name>", or from a TOML file.
 
-    A file may cite its own sources, those of a sources.toml beside it, and those of installed catalogues.
+    A file may cite its own sources, those of a sources.toml beside it, and those of installed catalogues, whose
+    uplifts it gets where it names none of its own.
 
     Raises
     ------
@@ -591,16 +597,24 @@ def load(machine: str | Path) -> Substrate:
 
         return Embedded(load(text.removeprefix("embedded:")))
     if text.endswith(".toml"):
-        shipped: dict[str, Source] = {}
-        for bibliography in _listing().bibliographies:
-            shipped |= read_sources(bibliography)
-        return build(read_machine(Path(text), shipped))
+        return build(read_machine(Path(text), *shipped()))
     found = _listing().machines
     if text not in found:
         near = difflib.get_close_matches(text, found, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise ValueError(f"no machine is named {text!r}{hint}; known: {', '.join(sorted(found))}")
     return found[text]()
+
+
+def shipped() -> tuple[dict[str, Source], dict[str, Uplift]]:
+    """The sources and the uplifts of the installed catalogues."""
+    sources: dict[str, Source] = {}
+    uplifts: dict[str, Uplift] = {}
+    for path in _listing().bibliographies:
+        sources |= read_sources(path)
+    for path in _listing().uplifts:
+        uplifts |= read_uplifts(path)
+    return sources, uplifts
 
 
 def build(spec: MachineSpec) -> Substrate:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,19 @@ import pytest
 import hardware_models
 from hardware_models.gibbs import cell, claims
 from hardware_models.pbit import macrospin
-from pbits.parameters import CatalogueError, Evidence, Included, Parameter, read_machine, read_sources
+from pbits.parameters import (
+    BOUNDARIES,
+    CatalogueError,
+    Evidence,
+    Included,
+    Parameter,
+    read_machine,
+    read_sources,
+    read_uplifts,
+)
 
 CATALOGUE = Path(hardware_models.__file__).parent / "catalogue"
-MACHINES = sorted(path.stem for path in CATALOGUE.glob("*.toml") if path.name != "sources.toml")
+MACHINES = sorted(path.stem for path in CATALOGUE.glob("*.toml") if path.stem not in ("sources", "uplifts"))
 
 # The unit of every number a machine may state; a number that is not here is a misspelling.
 UNITS = {
@@ -74,6 +84,7 @@ def test_the_names_that_scripts_call_are_there():
     promised = {
         *("ideal", "extropic-z1", "fpga-kv260", "cpu-epyc-9654"),
         *("gpu-v100-sxm2", "gpu-a100-sxm", "gpu-h100-sxm", "gpu-h200-sxm"),
+        *("gpu-b200", "gpu-rtx-4090", "gpu-l4", "fpga-vcu118"),
     }
     assert promised <= set(MACHINES)
 
@@ -171,6 +182,59 @@ def test_a_processor_draws_between_idle_and_its_design_power(name):
         assert machine.prices.operations[operation] == Included(in_="power.active")
 
 
+# Single precision without the 2:4 sparsity that data sheets like to count twice, TFLOP/s.
+DENSE = {
+    **{"gpu-v100-sxm2": 15.7, "gpu-a100-sxm": 19.5, "gpu-h100-sxm": 66.9, "gpu-h200-sxm": 66.9, "gpu-b200": 75.0},
+    **{"gpu-rtx-4090": 82.6, "gpu-l4": 30.3},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MACHINES if name.startswith("gpu")])
+def test_no_peak_is_above_the_dense_one(name):
+    rates = [number for number in numbers(spec(name)).values() if number.unit == "FLOP/s"]
+    assert rates
+    for rate in rates:
+        assert rate.high is not None
+        assert rate.high <= DENSE[name] * 1e12 * (1 + 1e-9)
+
+
+def test_memory_stands_behind_what_is_said_to_be_from_memory():
+    """A number that its note calls remembered cites no text as if it had been read there."""
+    for name in MACHINES:
+        for where, number in numbers(spec(name)).items():
+            if "from memory" not in number.note or number.evidence is Evidence.ASSUMED or number.value is None:
+                continue
+            assert "memory" in spec(name).sources[number.source].read, f"{name}, {where}"
+
+
+def test_whoever_names_no_uplift_gets_the_one_of_everybody():
+    everybody = read_uplifts(CATALOGUE / "uplifts.toml")
+    assert set(everybody) == {"board", "wall", "facility"}
+    for name in MACHINES:
+        prices = spec(name).prices
+        if prices is None:
+            continue
+        for boundary in BOUNDARIES[BOUNDARIES.index(prices.boundary) + 1 :]:
+            own = boundary in tomllib.loads((CATALOGUE / f"{name}.toml").read_text(encoding="utf-8")).get("uplifts", {})
+            if not own:
+                assert prices.uplifts.get(boundary) == everybody.get(boundary), (name, boundary)
+
+
+def test_a_board_that_is_its_own_host_pays_the_supply_and_no_host():
+    supply = read_uplifts(CATALOGUE / "uplifts.toml")["wall"].factor
+    for name in ("fpga-kv260", "fpga-all-to-all"):
+        wall = spec(name).prices.uplifts["wall"]
+        assert wall.power is None
+        assert replace(wall.factor, note=supply.note) == supply
+
+
+def test_nobody_invents_the_watts_of_a_host():
+    for name in MACHINES:
+        prices = spec(name).prices
+        for boundary, uplift in (prices.uplifts if prices else {}).items():
+            assert uplift.power is None or uplift.power.value is None, (name, boundary)
+
+
 def test_an_rc_cell_dissipates_v_squared_over_r():
     machine = spec("langevin-rc-illustrative")
     volts, ohms = machine.number("noise_voltage_rms", "V"), machine.number("resistance", "ohm")
@@ -221,7 +285,18 @@ def slipped(tmp_path, old, new):
             "did you mean 'extropic2026billion'",
         ),
         ('evidence = "simulated"', 'evidence = "simulation"', "did you mean 'simulated'"),
-        ("[uplifts.board.factor]", "[uplifts.bord.factor]", "no boundary 'bord'"),
+        ('boundary = "chip"', 'boundary = "chop"', "no boundary 'chop'"),
+        ("[power]", "[uplifts.bord.factor]\nvalue = 1.2\n\n[power]", "uplifts.bord"),
+        # Units that contradict each other.
+        ('value = "7.09 fJ"', 'value = "7.09 fJ/s"', "prices.update: '7.09 fJ/s' is not a quantity in J"),
+        ('value = "7.09 fJ"', 'value = "7.09"', "prices.update: '7.09' is not a quantity in J"),
+        ('value = "7.09 fJ"', 'value = "7.09 pJ"', "prices.update: the range .* hold the value"),
+        ('"21.3 fJ"]', '"21.3 fW"]', "prices.update: '21.3 fW' is not a quantity in J"),
+        ('"21.3 fJ"]', '"21.3 aJ"]', "prices.update: the range .* hold the value"),
+        ('range = ["2.36 fJ", "21.3 fJ"]', 'range = ["21.3 fJ", "2.36 fJ"]', "hold the value"),
+        ('range = ["2.36 fJ", "21.3 fJ"]', "range = [2.36, 21.3]", "prices.update: 2.36 is not a quantity in J"),
+        ('value = "25 µs"', 'value = "25 kHz"', "parameters.read_time: '25 kHz' is not a quantity in s"),
+        ('[power.idle]\nvalue = "not stated"', '[power.idle]\nvalue = "1 mJ"\nevidence = "simulated"', "in W"),
         ('included_in = "update"', 'included_in = "updates"', "no price here"),
     ],
 )
