@@ -50,19 +50,24 @@ _HOME = {
     "price": "pbits.ledger",
     "EnergyLedger": "pbits.ledger",
     "Usage": "pbits.usage",
+    "Claim": "pbits.claims",
+    "ClaimCheck": "pbits.claims",
+    "check_claim": "pbits.claims",
     "compare": "pbits.comparison",
+    "compare_runs": "pbits.comparison",
     "solve": "pbits.solver",
     "Answer": "pbits.solver",
     "Comparison": "pbits.comparison",
 }
 _SUBMODULES = {
-    "algorithms", "conditionals", "langevin", "learning", "mapping", "models", "problems", "reference", "report",
-    "steering", "sweeps", "testing",
+    "algorithms", "claims", "conditionals", "langevin", "learning", "mapping", "models", "problems", "reference",
+    "report", "steering", "sweeps", "testing",
 }  # fmt: skip
 
 if TYPE_CHECKING:
     from pbits import (
         algorithms,
+        claims,
         conditionals,
         langevin,
         learning,
@@ -75,7 +80,8 @@ if TYPE_CHECKING:
         sweeps,
         testing,
     )
-    from pbits.comparison import Comparison, compare
+    from pbits.claims import Claim, ClaimCheck, check_claim
+    from pbits.comparison import Comparison, compare, compare_runs
     from pbits.diagnostics import diagnose
     from pbits.embedded import Embedded
     from pbits.harm import HarmWarning
@@ -107,6 +113,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "CategoricalModel",
+    "Claim",
+    "ClaimCheck",
     "Comparison",
     "DiffusionModel",
     "DirectedModel",
@@ -132,7 +140,10 @@ __all__ = [
     "Usage",
     "algorithms",
     "available",
+    "check_claim",
+    "claims",
     "compare",
+    "compare_runs",
     "conditionals",
     "diagnose",
     "exact",

@@ -1,4 +1,4 @@
-"""The command line: `pbits solve`, `run`, `compare`, `catalogue`, `explain` and `report`."""
+"""The command line: `pbits solve`, `run`, `compare`, `claim`, `catalogue`, `explain` and `report`."""
 
 from __future__ import annotations
 
@@ -610,6 +610,139 @@ def report(
     check_writable(output)
     write_text(output, to_html(from_json(file)))
     typer.echo(f"Written: {output}")
+
+
+@app.command(
+    epilog=_examples(
+        "pbits claim    (the dossiers, with their verdicts)",
+        "pbits claim extropic-dtm",
+        "pbits claim extropic-dtm --set sweeps=800 --set host=3W",
+        "pbits claim my-claim.toml -o claim.html --json",
+        "pbits claim --ratio 1e4 --machine chip.npz --rival gpu.npz --boundary board",
+    )
+)
+def claim(
+    dossiers: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of dossiers, or TOML files. Default: list those there are.", metavar="[CLAIM]..."),
+    ] = None,
+    assumption: Annotated[
+        list[str] | None, typer.Option("--set", help="Another value of an input: KEY=2fJ, KEY=800. Taken as exact.")
+    ] = None,
+    ratio: Annotated[
+        float | None, typer.Option(help="For two stored runs: the rival takes so many times the joules.")
+    ] = None,
+    machine: Annotated[Path | None, typer.Option(help="A stored run of the machine.", metavar="RUN.npz")] = None,
+    rival: Annotated[Path | None, typer.Option(help="A stored run of the rival.", metavar="RUN.npz")] = None,
+    boundary: Boundary = None,
+    uplift: Annotated[
+        list[str] | None,
+        typer.Option(help="For stored runs, as for compare: machine:board=factor:1.2,power:10W or rival:…"),
+    ] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="For stored runs whose quality differs: 'not matched' divides all the same, and says so."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write an HTML page with sliders.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON beside the page; without -o on the screen, in place of the text.")
+    ] = False,
+) -> None:
+    """Does a claim such as "10,000 times less energy" hold, with what probability, and what breaks it first?
+
+    A claim is a dossier: formulas for both sides, every number with its range, evidence and source, and the assumptions
+    that could be others. Or it is about two stored runs of one problem, at equal quality.
+
+    Exit code 0 whatever the verdict.
+    """
+    from pbits import claims, report
+    from pbits.report import check_writable
+
+    wanted = {} if output is None else {output: report.claim_html}
+    if output is not None and json:
+        if output.suffix == ".json":
+            raise ValueError(f"{output} is asked for twice; give the page another name with -o")
+        wanted[output.with_suffix(".json")] = report.to_json
+    for path in wanted:
+        check_writable(path)
+    stored = {"--ratio": ratio, "--machine": machine, "--rival": rival}
+    if any(given is not None for given in stored.values()):
+        if dossiers or assumption:
+            raise ValueError("--ratio, --machine and --rival are about stored runs; a dossier states its own")
+        if missing := [name for name, given in stored.items() if given is None]:
+            raise ValueError(f"two stored runs need --ratio, --machine and --rival; {', '.join(missing)} is missing")
+        checks = [_claim_of_runs(ratio, machine, rival, boundary, _uplifts(uplift or []), quality)]
+    else:
+        if boundary is not None or uplift or quality is not None:
+            raise ValueError("--boundary, --uplift and --quality are for two stored runs; a dossier states its own")
+        if assumption and not dossiers:
+            raise ValueError("--set changes an input of a dossier; name it, as in pbits claim extropic-dtm --set sweeps=800")
+        listed = [claims.Claim.load(name) for name in dossiers or claims.available()]
+        checks = [_assumed(one, assumption or []).check() for one in listed]
+    documents = [one.to_dict() for one in checks]
+    if json and output is None:
+        typer.echo(report.to_json(documents))
+        return
+    for path, render in wanted.items():
+        report.write_text(path, render(documents))
+    console = _console()
+    if not checks:
+        console.print("No installed package offers a dossier; name a TOML file.")
+    elif dossiers or ratio is not None:
+        console.print("\n\n".join(map(str, checks)), soft_wrap=True)
+    else:
+        heads = ["Claim", "Verdict"]
+        console.print(_table(heads, [[one.name, one.verdict] for one in checks]))
+        console.print("pbits claim NAME says what breaks one, and where its numbers come from.")
+    for path in wanted:
+        console.print(f"\nWritten: {path}")
+
+
+def _assumed(claim: Any, texts: Sequence[str]) -> Any:
+    """A claim with the inputs that were set: KEY=800, KEY=2fJ."""
+    from pbits.parameters import unit_of
+
+    changes: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        quantity = re.sub(r"(?<=[\d.])(?=[^\d.eE+\- ])", " ", value.strip(), count=1)
+        if not equals or unit_of(quantity) is None:
+            raise ValueError(f"--set {text!r} is not of the form KEY=VALUE, such as sweeps=800 or update=2fJ")
+        changes[key.strip()] = quantity
+    return claim.replaced(**changes)
+
+
+def _claim_of_runs(
+    ratio: float | None,
+    machine: Path | None,
+    rival: Path | None,
+    boundary: str | None,
+    uplifts: Mapping[str, Any],
+    quality: str | None,
+) -> Any:
+    """The claim that one stored run takes so many times less than another, at equal quality."""
+    import pbits
+    from pbits.parameters import check_boundary
+
+    if boundary is None:
+        pbits.check_claim(ratio, machine="0", rival="0")
+    check_boundary(boundary or "")
+    assert machine is not None
+    assert rival is not None
+    runs = {"machine": pbits.Run.load(machine), "rival": pbits.Run.load(rival)}
+    compared = pbits.compare_runs(runs, boundary=boundary, uplifts=dict(uplifts))
+    names = {role: one.machine for role, one in runs.items()}
+    return pbits.check_claim(
+        ratio,
+        machine=(compared, "machine"),
+        rival=(compared, "rival"),
+        boundary=boundary,
+        quality=quality,
+        name=f"{names['machine']} against {names['rival']}",
+        statement=f"{machine} takes {ratio:g} times fewer {compared.metric} than {rival}.",
+    )
 
 
 def _schedule(

@@ -1,9 +1,9 @@
-"""How much a run knows: autocorrelation, effective samples, agreement of chains, tries to a target."""
+"""How much a run knows: autocorrelation, effective samples, agreement of chains, tries and seconds to a target."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,9 @@ from scipy.special import betaincinv
 
 if TYPE_CHECKING:
     from pbits.result import Run
+
+#: Functions of states (chains, draws, n) that give one number for each draw, (chains, draws), by name.
+Observables = Mapping[str, Callable[[NDArray], ArrayLike]]
 
 R_HAT_LIMIT = 1.01
 MIN_EFFECTIVE = 50
@@ -61,24 +64,32 @@ class Diagnosis:
     warnings: tuple[str, ...]
 
 
-def diagnose(run: Run) -> Diagnosis:
+def diagnose(run: Run, observables: Observables | None = None) -> Diagnosis:
     """Autocorrelation, effective samples and agreement of chains of a run's draws.
 
-    The observables are ``energy`` and every site, ``site 0`` … ``site n-1`` (the value it holds: a spin, a
+    By default the observables are ``energy`` and every site, ``site 0`` … ``site n-1`` (the value it holds: a spin, a
     real, or the number of its category); of permutations the energy alone. All sites are used however many there
-    are, since the slowest one counts. A site that never changes (a clamped one, say) tells nothing and is left out of
+    are, since the slowest one counts. What never changes (a clamped site, say) tells nothing and is left out of
     the worst.
 
     Parameters
     ----------
     run : Run
         With ``energies`` (chains, draws), ``states`` (chains, draws, n) and ``schedule``.
+    observables : mapping of name to function, optional
+        What the draws are for, instead of the energy and every site: functions of states (chains, draws, n) that give
+        one number for each draw, (chains, draws), such as ``{"magnetisation": lambda states: states.mean(axis=-1)}``.
 
     Returns
     -------
     Diagnosis
         An anneal has no stationary law, and a run of fewer than 4 draws per chain shows no correlation:
         both get an empty diagnosis, not converged, with the reason in `warnings`.
+
+    Raises
+    ------
+    ValueError
+        For observables of another shape, or with a value that is not finite.
 
     Notes
     -----
@@ -94,10 +105,14 @@ def diagnose(run: Run) -> Diagnosis:
     chains, draws = energies.shape
     if draws < 4:
         return _nothing(f"{draws} draws per chain show no autocorrelation; take at least 4, better hundreds")
-    # Which slot holds an item says nothing of a tour, whose rotations are alike; permutations alone are int32.
-    sites = run.states[..., :0] if run.states.dtype == np.int32 else run.states
-    names = ["energy", *(f"site {site}" for site in range(sites.shape[-1]))]
-    taus, settled, r_hats = _measure(energies, sites)
+    if observables is None:
+        # Which slot holds an item says nothing of a tour, whose rotations are alike; permutations alone are int32.
+        sites = run.states[..., :0] if run.states.dtype == np.int32 else run.states
+        names = ["energy", *(f"site {site}" for site in range(sites.shape[-1]))]
+        taus, settled, r_hats = _measure((energies[..., None], *_site_blocks(sites)))
+    else:
+        names, values = _declared(observables, run.states)
+        taus, settled, r_hats = _measure([values])
     n_draws = chains * draws
     known = ~np.isnan(taus)
     ess = n_draws / taus
@@ -129,7 +144,10 @@ def diagnose(run: Run) -> Diagnosis:
             f"{_listed(names, antithetic)}: more effective samples than the {n_draws} draws; successive "
             "draws are anticorrelated, or τ_int is 1 within its error"
         )
-    if not known[0]:
+    if observables is not None:
+        constant = np.flatnonzero(~known)
+        remarks += [f"{names[k]} is the same in every draw, so it tells nothing" for k in constant]
+    elif not known[0]:
         remarks.append("the energy is the same in every draw, so it tells nothing")
     return Diagnosis(
         tau_int=_by_name(names, taus),
@@ -212,10 +230,32 @@ def success_interval(successes: int, trials: int, confidence: float = 0.95) -> t
     return low, high
 
 
-def repeats_to_target(p: float, confidence: float = 0.99) -> float:
-    """Runs needed to succeed at least once: max(1, ln(1 − confidence)/ln(1 − p)), infinite for p = 0.
+def most_without_success(trials: int, confidence: float = 0.95) -> float:
+    """The largest probability of success that none in so many trials allows: 1 − (1 − confidence)^(1/trials).
 
-    Multiply it by the device time or the joules of one run for the time or energy to solution.
+    Examples
+    --------
+    >>> from pbits.diagnostics import most_without_success
+    >>> round(most_without_success(58), 3)
+    0.05
+    """
+    if trials < 1:
+        raise ValueError(f"trials is {trials}; nothing is known without a trial")
+    return -math.expm1(math.log1p(-_probability(confidence, "confidence")) / trials)
+
+
+def repeats_to_target(p: float, confidence: float = 0.99, parallel: int = 1) -> float:
+    """Runs needed to succeed at least once: max(1, ln(1 − confidence)/(k ln(1 − p))), infinite for p = 0.
+
+    Multiply it by the device time or the joules of one run for the time or energy to solution, see `to_solution`.
+
+    Parameters
+    ----------
+    p : float
+        Probability that one try succeeds.
+    confidence : float
+    parallel : int
+        Tries k that one run makes at the same time. It takes at least one run all the same.
 
     Examples
     --------
@@ -225,17 +265,126 @@ def repeats_to_target(p: float, confidence: float = 0.99) -> float:
     """
     if not 0 <= p <= 1:
         raise ValueError(f"p is {p}; a probability of success lies between 0 and 1")
+    if parallel < 1:
+        raise ValueError(f"parallel is {parallel}; a run makes at least one try")
     confidence = _probability(confidence, "confidence")
     if p == 0:
         return math.inf
     if p == 1:
         return 1.0
-    return max(1.0, math.log1p(-confidence) / math.log1p(-p))
+    return max(1.0, math.log1p(-confidence) / math.log1p(-p) / parallel)
 
 
-def _measure(energies: NDArray[np.float64], states: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """τ_int, whether it settled, and R̂ of the energy and every site; nan where nothing changed."""
-    parts = [(*_measure_tau(x), _split_r_hat(x)) for x in (energies[..., None], *_site_blocks(states))]
+@dataclass(frozen=True, kw_only=True)
+class ToSolution:
+    """Seconds or joules until at least one try has succeeded with the probability asked for (TTS99, ETS99).
+
+    Attributes
+    ----------
+    value : float or None
+        None where no try succeeded, or where the cost of a run is not known.
+    low, high : float or None
+        95 % interval, from that of the success probability (`success_interval`). The cost of a run is taken as given.
+    at_least : float or None
+        Where no try succeeded: what it takes at least, at 95 % confidence (one-sided, `most_without_success`).
+    successes, trials : int
+    confidence : float
+    parallel : int
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    at_least: float | None
+    successes: int
+    trials: int
+    confidence: float
+    parallel: int
+
+
+def to_solution(
+    successes: int, trials: int, cost: float | None, confidence: float = 0.99, *, parallel: int = 1
+) -> ToSolution:
+    """Cost of a run × runs needed to succeed at least once, with an interval.
+
+    Parameters
+    ----------
+    successes, trials : int
+        How many independent tries succeeded, and of how many.
+    cost : float or None
+        Seconds or joules of one run of `parallel` tries; None where it is not known.
+    confidence : float
+        Probability of at least one success.
+    parallel : int
+        Tries that one run makes at the same time: replicas side by side. Runs are made whole, so more replicas than
+        are needed cost as much as one run.
+
+    Raises
+    ------
+    ValueError
+        For successes not between 0 and trials, or a confidence outside (0, 1).
+
+    Examples
+    --------
+    >>> from pbits.diagnostics import to_solution
+    >>> found = to_solution(20, 40, cost=1e-3)
+    >>> print(f"{1e3 * found.value:.1f} ms, 95 % from {1e3 * found.low:.1f} to {1e3 * found.high:.1f} ms")
+    6.6 ms, 95 % from 4.4 to 10.7 ms
+    >>> round(to_solution(0, 40, cost=1e-3).at_least, 4)
+    0.0615
+    """
+    bounds = success_interval(successes, trials)
+    about = {"successes": successes, "trials": trials, "confidence": confidence, "parallel": parallel}
+
+    def spent(p: float) -> float | None:
+        return None if cost is None else cost * repeats_to_target(p, confidence, parallel)
+
+    if not successes:
+        return ToSolution(value=None, low=None, high=None, at_least=spent(most_without_success(trials)), **about)
+    return ToSolution(
+        value=spent(successes / trials), low=spent(bounds[1]), high=spent(bounds[0]), at_least=None, **about
+    )
+
+
+def time_to_solution(
+    run: Run, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
+) -> ToSolution:
+    """Device seconds until the machine has handed over an energy ≤ target, or an answer at least as good as
+    `objective`, at least once with probability `confidence`.
+
+    t · max(1, ln(1 − c)/(C ln(1 − p))), where t is the device time of a run of C chains, which are its parallel
+    replicas, and p the share of them that succeeded. Unknown for a machine without a clock.
+
+    Raises
+    ------
+    ValueError
+        Unless exactly one of the two is given, or for an objective where the run has no scores.
+    """
+    successes, trials = run.success_fraction(target, objective=objective)
+    return to_solution(successes, trials, run.device_time_s, confidence, parallel=trials)
+
+
+def _declared(observables: Observables, states: NDArray) -> tuple[list[str], NDArray[np.float64]]:
+    """Names of declared observables, and their values (chains, draws, k)."""
+    if not observables:
+        raise ValueError("observables is empty; name at least one, or leave it out for the energy and every site")
+    columns = []
+    for name, function in observables.items():
+        values = np.asarray(function(states), dtype=np.float64)
+        if values.shape != states.shape[:2]:
+            raise ValueError(
+                f"the observable {name!r} gives an array of shape {values.shape}; expected one number for each draw, "
+                f"{states.shape[:2]}: a function of states (chains, draws, n) that sums over the last axis, say"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(f"the observable {name!r} has a value that is not finite")
+        columns.append(values)
+    return list(observables), np.stack(columns, axis=-1)
+
+
+def _measure(blocks: Iterable[NDArray[np.float64]]) -> tuple[NDArray, NDArray, NDArray]:
+    """τ_int, whether it settled, and R̂ of observables (chains, draws, k), in blocks; nan where nothing changed."""
+    parts = [(*_measure_tau(x), _split_r_hat(x)) for x in blocks]
     taus, settled, r_hats = (np.concatenate(column) for column in zip(*parts))
     return taus, settled, r_hats
 

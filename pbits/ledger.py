@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pbits.accounts import Account, Input, Spread, slug
-from pbits.diagnostics import diagnose, repeats_to_target
+from pbits.diagnostics import ToSolution, diagnose, most_without_success, repeats_to_target, to_solution
 from pbits.parameters import (
     BOUNDARIES,
     Evidence,
@@ -183,11 +183,14 @@ class EnergyLedger:
         ValueError
             For a confidence outside (0, 1).
         """
+        return self.to_solution(target, confidence, objective=objective).value
+
+    def to_solution(
+        self, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
+    ) -> ToSolution:
+        """`per_solution` with the 95 % interval that so many chains leave; prices are taken at their values."""
         successes, trials = self.run.success_fraction(target, objective=objective)
-        repeats = repeats_to_target(successes / trials, confidence)
-        if self.joules is None or not successes:
-            return None
-        return self.joules / trials * repeats
+        return to_solution(successes, trials, None if self.joules is None else self.joules / trials, confidence)
 
     def per_solution_at_least(
         self, target: float | None = None, confidence: float = 0.99, *, objective: float | None = None
@@ -198,7 +201,7 @@ class EnergyLedger:
         `per_solution` at that p and at the low ends of all ranges.
         """
         successes, trials = self.run.success_fraction(target, objective=objective)
-        repeats = repeats_to_target(1 - 0.05 ** (1 / trials), confidence)
+        repeats = repeats_to_target(most_without_success(trials), confidence)
         if self.lower_bound is None or successes:
             return None
         return self.lower_bound / trials * repeats
@@ -244,8 +247,9 @@ def price(
     prices : PriceTable, optional
         Instead of those stored with the run.
     uplifts : mapping, optional
-        Your own, by the boundary reached: an `Uplift`, or {"factor": 1.2, "power_w": 10.0} with either or
-        both. They come before the machine's and count as assumed, with no range.
+        Your own, by the boundary reached: an `Uplift`, which is the whole of that step, or {"factor": 1.2, "power_w":
+        10.0}, which come before the machine's, count as assumed and have no range; what is not given is what
+        the machine states, or nothing.
     full_batch : bool
         Charge a machine that many runs can share (a processor, an array that holds many copies) this run's share of
         a batch large enough to fill it, instead of all the time that this run alone took. Nothing changes for a
@@ -269,8 +273,9 @@ def price(
     if boundary is not None:
         check_boundary(boundary)
     usage = Usage() if usage is None else usage
-    own = {check_boundary(name): _given_uplift(name, uplift) for name, uplift in (uplifts or {}).items()}
     prices = run.prices if prices is None else prices
+    known = {} if prices is None else prices.uplifts
+    own = {check_boundary(name): _given_uplift(name, given, known.get(name)) for name, given in (uplifts or {}).items()}
     if prices is None:
         return _unknown(run, boundary, f"{run.machine} states no prices", full_batch, usage)
     stated = BOUNDARIES.index(prices.boundary)
@@ -414,7 +419,8 @@ class _Account:
                     self.formula = f"({self.formula}) * {key}"
             self.rows.append(_row(f"{name} factor", Figure.of(below), factor, "1", name, joules=added))
         if uplift.power is not None:
-            self._add(f"{name} power", powered, uplift.power, "W", name)
+            remedy = f"; give uplifts={{{name!r}: {{'power_w': …}}}}"
+            self._add(f"{name} power", powered, uplift.power, "W", name, remedy)
 
     def miss(self, item: str, reason: str) -> None:
         self.reasons.append(reason)
@@ -441,13 +447,15 @@ class _Account:
             run=run,
         )
 
-    def _add(self, item: str, count: Figure, entry: Parameter | None, unit: str, boundary: str) -> None:
+    def _add(
+        self, item: str, count: Figure, entry: Parameter | None, unit: str, boundary: str, remedy: str = ""
+    ) -> None:
         joules = None
         priced = Figure.of(entry) * count
         if count.value == 0:
             joules = 0.0
         elif entry is None or entry.value is None:
-            self.miss(item, f"the price of {item} is not stated")
+            self.miss(item, f"the price of {item} is not stated{remedy}")
         elif priced.value is None or priced.low is None or priced.high is None:
             self.miss(item, f"the run does not know its seconds for {item}")
         else:
@@ -527,12 +535,17 @@ def _row(
     )
 
 
-def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float]) -> Uplift:
+def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float], known: Uplift | None) -> Uplift:
+    """An uplift of the user's; of a mapping, what it does not give is what the machine states."""
     if isinstance(uplift, Uplift):
         return uplift
     if not set(uplift) <= {"factor", "power_w"}:
         raise ValueError(f"uplifts[{boundary!r}] has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'")
-    parts = {
+    if not uplift:
+        raise ValueError(f"uplifts[{boundary!r}] is empty; an uplift needs a factor, a power, or both")
+    stated = {} if known is None else {"factor": known.factor, "power": known.power}
+    parts = {key: part for key, part in stated.items() if part is not None and part.value is not None}
+    parts |= {
         key: Parameter(
             value=float(uplift[given]),
             unit=unit,

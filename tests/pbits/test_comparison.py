@@ -47,7 +47,12 @@ def test_a_ratio_of_sampling_machines_by_hand():
     ratio = both.ratio("a", "b")
     # The same draws on both, so the effective samples cancel and the prices remain.
     assert ratio == pytest.approx(2.0)
-    assert (ratio.low, ratio.high) == (pytest.approx(1.0), pytest.approx(4.0))
+    # The range of the one price that has any, to 3 % by 20,000 draws.
+    assert (ratio.low, ratio.high) == (pytest.approx(1.0, rel=0.03), pytest.approx(4.0, rel=0.03))
+    assert ratio.median == pytest.approx(2.0, rel=0.03)
+    assert ratio.probability == pytest.approx(0.025, abs=0.005)
+    assert ratio.above(4.0) == pytest.approx(0.025, abs=0.005)
+    assert [swing.keys for swing in ratio.tornado] == [("a_update",)]
     assert (ratio.boundary, ratio.metric, ratio.evidence) == ("board", "joules per effective sample", Evidence.MEASURED)
     assert both.ratio("b", "a") == pytest.approx(0.5)
     ledger = both.ledgers["a"]
@@ -71,11 +76,15 @@ def test_chance_widens_a_ratio_of_different_draws():
     both = pbits.compare(PAIR, [machine("a", 1e-12), other], schedule, seed=2)
     ratio = both.ratio("a", "b")
     assert 0 < both.runs["a"].success_fraction(both.goal)[0] < 40
-    # Exact prices, so that only the success probabilities of 40 chains each are uncertain.
-    spread = [both.quality(name).chance for name in ("a", "b")]
-    down = np.hypot(np.log(spread[0][0]), np.log(spread[1][1]))
-    assert ratio.low == pytest.approx(ratio * np.exp(-down))
-    assert ratio.low < ratio < ratio.high
+    # Exact prices, so that only the success probabilities of 40 chains each are uncertain, and drawn apart.
+    assert sorted(swing.label for swing in ratio.tornado) == ["success probability of a", "success probability of b"]
+    down, up = (np.hypot(*(np.log(end / ratio) for end in ends)) for ends in zip(*map(_ends, ratio.tornado)))
+    assert ratio.low == pytest.approx(ratio * np.exp(-down), rel=0.1)
+    assert ratio.high == pytest.approx(ratio * np.exp(up), rel=0.1)
+
+
+def _ends(swing):
+    return sorted((swing.low, swing.high))
 
 
 def test_standby_that_nobody_states_leaves_no_ratio():

@@ -11,10 +11,13 @@ import pbits.diagnostics
 from pbits.diagnostics import (
     diagnose,
     effective_samples,
+    most_without_success,
     repeats_to_target,
     split_r_hat,
     success_interval,
     tau_int,
+    time_to_solution,
+    to_solution,
 )
 from pbits.models import IsingModel
 from pbits.reference import exact, exact_tau_int, stationary, transition
@@ -266,3 +269,149 @@ def test_repeats_to_target():
     for p, confidence in ((-0.1, 0.99), (1.1, 0.99), (0.5, 1.0)):
         with pytest.raises(ValueError, match="between 0 and 1"):
             repeats_to_target(p, confidence)
+
+
+# --- time and joules to solution ---
+
+
+def test_to_solution_by_hand():
+    found = to_solution(10, 40, cost=2.0)
+    assert found.value == pytest.approx(2 * math.log(0.01) / math.log(0.75), rel=1e-12)
+    p_low, p_high = success_interval(10, 40)
+    assert found.low == pytest.approx(2 * math.log(0.01) / math.log(1 - p_high), rel=1e-12)
+    assert found.high == pytest.approx(2 * math.log(0.01) / math.log(1 - p_low), rel=1e-12)
+    assert found.at_least is None
+    assert to_solution(40, 40, cost=2.0).value == to_solution(40, 40, cost=2.0).low == 2.0
+    assert to_solution(10, 40, cost=None).value is None
+
+
+@given(trials=st.integers(1, 200), part=st.floats(0, 1), cost=st.floats(1e-12, 1e3), parallel=st.integers(1, 50))
+def test_more_successes_never_cost_more(trials, part, cost, parallel):
+    successes = max(1, round(part * trials))
+    found = to_solution(successes, trials, cost, parallel=parallel)
+    assert cost <= found.low <= found.value <= found.high
+    assert found.value >= to_solution(min(trials, successes + 1), trials, cost, parallel=parallel).value
+    assert found.value <= to_solution(successes, trials, cost).value
+
+
+def test_replicas_side_by_side_share_the_tries_but_no_run_is_cut():
+    alone = to_solution(10, 40, cost=2.0)
+    for parallel in (2, 16):
+        assert to_solution(10, 40, 2.0, parallel=parallel).value == pytest.approx(alone.value / parallel)
+    # R99 is 16.008 tries: 17 replicas and more take one run, as a single sure one does.
+    assert to_solution(10, 40, 2.0, parallel=17).value == to_solution(10, 40, 2.0, parallel=1000).value == 2.0
+    assert to_solution(10, 40, 2.0, parallel=17).high > 2.0
+    with pytest.raises(ValueError, match="at least one try"):
+        to_solution(10, 40, 2.0, parallel=0)
+
+
+def test_nothing_that_succeeded_leaves_a_one_sided_bound():
+    found = to_solution(0, 58, cost=1.0)
+    assert (found.value, found.low, found.high) == (None, None, None)
+    p = 1 - 0.05 ** (1 / 58)
+    assert (1 - p) ** 58 == pytest.approx(0.05)
+    assert found.at_least == pytest.approx(math.log(0.01) / math.log(1 - p), rel=1e-9)
+    with pytest.raises(ValueError, match="without a trial"):
+        most_without_success(0)
+
+
+@pytest.mark.parametrize(("p", "trials"), [(0.1, 50), (0.5, 20), (0.02, 400)])
+def test_the_interval_to_solution_covers_the_truth_as_often_as_it_says(p, trials):
+    """Weighted by the exact probability of each count: 95 % on average over p, and within 3 % of it at each of these.
+
+    A count of none gives the one-sided bound instead, which the truth exceeds with at least 95 %.
+    """
+    from scipy.stats import binom
+
+    truth = 3.0 * math.log(0.01) / math.log1p(-p)
+    covered = 0.0
+    for successes in range(trials + 1):
+        found = to_solution(successes, trials, cost=3.0)
+        inside = truth >= found.at_least if successes == 0 else found.low <= truth <= found.high
+        covered += binom.pmf(successes, trials, p) * inside
+    assert 0.92 <= covered <= 0.98
+
+
+def test_simulated_tries_are_covered():
+    """500 simulated experiments of 60 tries at p = 0.2. Of intervals that hold with 95 %, fewer than 455 do so in one
+    of 10⁴ families."""
+    rng = np.random.default_rng(8)
+    truth = math.log(0.01) / math.log(0.8)
+    found = [to_solution(int(hits), 60, cost=1.0) for hits in rng.binomial(60, 0.2, size=500)]
+    assert sum(one.low <= truth <= one.high for one in found) >= 455
+
+
+def test_time_to_solution_of_a_run_takes_its_chains_as_replicas():
+    import pbits
+
+    pair = IsingModel([[0, 1], [1, 0]], [0.3, 0])
+    schedule = pbits.Schedule.anneal(sweeps=4, chains=4, beta_start=0.01, beta_stop=0.02)
+    run = pbits.run(pair, "fpga-all-to-all", schedule, seed=2)
+    hits, chains = run.success_fraction(-1.3)
+    assert 0 < hits < 4
+    found = time_to_solution(run, -1.3)
+    repeats = math.log(0.01) / math.log(1 - hits / 4)
+    assert found.value == pytest.approx(run.device_time_s * max(1, repeats / 4))
+    assert (found.parallel, found.trials) == (4, chains)
+    assert time_to_solution(run, -9.0).at_least == pytest.approx(run.device_time_s * math.log(0.01) / math.log(0.05))
+    assert time_to_solution(pbits.run(pair, "ideal", schedule, seed=2), -1.3).value is None
+
+
+# --- declared observables ---
+
+
+def test_declared_observables_replace_the_energy_and_every_site():
+    states = np.random.default_rng(0).choice(np.array([-1, 1], dtype=np.int8), size=(4, 500, 3))
+    slow = np.repeat(states[:, :50, :], 10, axis=1)
+    both = np.concatenate([states, slow], axis=-1)
+    declared = {
+        "fast": lambda s: s[..., :3].sum(axis=-1),
+        "slow": lambda s: s[..., 3] > 0,
+        "fixed": lambda s: s[..., 0] * 0,
+    }
+    found = diagnose(run_of(both), declared)
+    assert list(found.ess) == ["fast", "slow", "fixed"]
+    assert found.worst == "slow"
+    assert found.ess["slow"] == pytest.approx(effective_samples(both[..., 3].astype(float)))
+    assert found.ess["fixed"] is None
+    assert "fixed is the same in every draw, so it tells nothing" in found.warnings
+    assert diagnose(run_of(both), {"fast": declared["fast"]}).worst_ess == pytest.approx(found.ess["fast"])
+
+
+@pytest.mark.parametrize(
+    ("observables", "message"),
+    [
+        ({}, "observables is empty"),
+        ({"m": lambda s: s.mean(axis=0)}, r"'m' gives an array of shape \(500, 3\); expected .* \(4, 500\)"),
+        ({"m": lambda s: s[..., 0] * np.inf}, "'m' has a value that is not finite"),
+    ],
+)
+def test_observables_of_another_shape_are_refused(observables, message):
+    states = np.random.default_rng(0).choice(np.array([-1, 1], dtype=np.int8), size=(4, 500, 3))
+    with pytest.raises(ValueError, match=message):
+        diagnose(run_of(states), observables)
+
+
+def test_two_standard_errors_of_tau_cover_it():
+    """200 autoregressions with τ = 3: of intervals that hold with 95 %, fewer than 177 do so in one of 10⁴ families."""
+    from pbits.comparison.quality import runs_per_effective_sample
+
+    held = 0
+    for seed in range(200):
+        x = ar1(0.5, 4, 1000, seed)
+        one = runs_per_effective_sample(tau_int(x), x.size, "x", "a", "g").inputs["tau_int"]
+        held += one.low <= 3.0 <= one.high
+    assert held >= 177
+
+
+def test_the_spread_of_joules_to_solution_covers_the_truth():
+    """300 simulated experiments through the account of a comparison: fewer than 268 hold in one of 10⁴ families."""
+    from pbits.comparison.quality import runs_per_solution
+
+    rng = np.random.default_rng(9)
+    truth = math.log(0.01) / math.log(0.7) / 40
+    held = 0
+    for hits in rng.binomial(40, 0.3, size=300):
+        spread = runs_per_solution(int(hits), 40, "a", "g").monte_carlo(2000)
+        held += spread.low <= truth <= spread.high
+    assert held >= 268

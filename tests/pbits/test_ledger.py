@@ -342,3 +342,20 @@ def test_joules_add_over_runs(a, b, on):
     apart = [price(run(counts={"update": n}, seconds={"on": on})).joules for n in (a, b)]
     together = price(run(counts={"update": a + b}, seconds={"on": 2 * on})).joules
     assert together == sum(apart)
+
+
+def test_what_a_user_does_not_give_of_an_uplift_stays_the_machines():
+    own = Uplift(factor=known(1.2, 1.1, 1.3, unit="1"), power=known(5.0, 4.0, 6.0, unit="W"))
+    prices = PriceTable(boundary="chip", operations={"update": known(1.0, 1.0, 1.0)}, uplifts={"board": own})
+    run = FakeRun(counts={"update": 1.0}, prices=prices)
+
+    def joules(given):
+        return price(run, "board", uplifts={"board": given}).joules
+
+    assert joules({"power_w": 10.0}) == pytest.approx(1.2 + 10.0)
+    assert joules({"factor": 2.0}) == pytest.approx(2.0 + 5.0)
+    assert joules(Uplift(factor=known(2.0, 2.0, 2.0, unit="1"))) == pytest.approx(2.0)
+    silent = replace(own, power=Parameter(value=None, unit="W", note="nobody"))
+    run = replace(run, prices=replace(prices, uplifts={"board": silent}))
+    assert joules({"factor": 2.0}) == pytest.approx(2.0)
+    assert price(run, "board").joules is None
