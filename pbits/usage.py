@@ -99,6 +99,20 @@ class Usage:
             )
         return _less(Figure.of(self.every_s), device_time, crossed=True)
 
+    def __str__(self) -> str:
+        """What is charged, in words; "alone" where that is the run and nothing else."""
+        parts = []
+        if self.runs_per_programming != 1:
+            shared = "never programmed" if math.isinf(self.runs_per_programming) else "{:,.4g} runs to a programming"
+            parts.append(shared.format(self.runs_per_programming))
+        if self.duty != 1:
+            parts.append(f"at work {100 * self.duty:.3g} % of the time")
+        if self.every_s is not None:
+            parts.append(f"a run every {self.every_s:.4g} s")
+        if self.runs_per_calibration is not None:
+            parts.append(f"{self.runs_per_calibration:,.4g} runs to a calibration")
+        return ", ".join(parts) or "alone"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an infinite number of runs is None."""
         runs = self.runs_per_programming

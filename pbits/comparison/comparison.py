@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,6 @@ MOST_REALS = 128
 """Distances of reals are drawn up to this many sites where nobody asks for them: they take n² numbers for each draw."""
 
 NOT_CONVERGED = "the chains have not converged"
-
-_ONE_PROGRAMMING_FOR_ALL = Usage(runs_per_programming=math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +83,8 @@ class Comparison:
     problem : Problem, optional
     uplifts : mapping
         What the user gave, by machine.
+    usage : mapping of machine to Usage
+        What is charged to a run besides the run, where the user said so.
     observables : mapping, optional
         What effective samples are counted of; by default the energy and every site.
     target : Target, optional
@@ -101,6 +101,7 @@ class Comparison:
     rows: tuple[Row, ...]
     problem: Problem | None = None
     uplifts: Uplifts = field(default_factory=dict)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
     observables: Observables | None = None
     target: Target | None = None
     _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -265,14 +266,15 @@ class Comparison:
             boundary or self.boundary,
             uplifts=self.uplifts.get(machine),
             full_batch=True,
-            usage=usage,
+            usage=usage or self.usage.get(machine),
         )
 
     def _quality(self, machine: str, boundary: str | None) -> Quality:
         run, ledger = self.runs[machine], self._ledger(machine, boundary)
         share, at_least, reason = self._share(machine, ledger, self._programming(machine, boundary))
         batch = run.full_batch_time
-        taken = run.device_time if batch is None or batch.value is None else batch
+        _, _, alone = self.usage.get(machine, Usage()).shared({}, {}, run.device_time, run.programming)
+        taken = alone if batch is None or batch.value is None else batch
         seconds = quality.device_seconds(taken, machine)
         of_time, _, _ = self._share(machine, ledger, self._programming_time(machine))
         account = None if share is None or ledger.account is None else ledger.account * share
@@ -324,7 +326,8 @@ class Comparison:
     def _programming(self, machine: str, boundary: str | None) -> float:
         """The share of the joules of a run that the next run of the same model would not spend again."""
         whole = self._ledger(machine, boundary).joules
-        later = self._ledger(machine, boundary, _ONE_PROGRAMMING_FOR_ALL).joules
+        forever = replace(self.usage.get(machine, Usage()), runs_per_programming=math.inf)
+        later = self._ledger(machine, boundary, forever).joules
         return 1 - later / whole if whole and later is not None else 0.0
 
     def _programming_time(self, machine: str) -> float:

@@ -37,6 +37,7 @@ def of(comparison: Comparison) -> dict[str, Any]:
             "boundary": comparison.boundary,
             "boundary_note": comparison.boundary_note,
             "uplifts": {name: {b: str(u) for b, u in given.items()} for name, given in comparison.uplifts.items()},
+            "usage": {name: str(one) for name, one in comparison.usage.items()},
             "metric": comparison.metric,
             "goal": comparison.goal,
             "target": None if comparison.target is None else comparison.target.to_dict(),

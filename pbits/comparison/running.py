@@ -19,6 +19,7 @@ from pbits.runner import run, suggested_schedule
 from pbits.schedule import Schedule
 from pbits.streams import fresh_seed
 from pbits.substrate import NotMappable, Substrate, load
+from pbits.usage import Usage
 
 
 def compare(
@@ -30,6 +31,7 @@ def compare(
     chip_seed: int = 0,
     boundary: str | None = None,
     uplifts: Uplifts | None = None,
+    usage: Usage | Mapping[str, Usage] | None = None,
     goal: float | None = None,
     observables: Observables | None = None,
     distance: float | None = None,
@@ -59,6 +61,9 @@ def compare(
         ratio is drawn across boundaries.
     uplifts : mapping, optional
         {machine: {boundary: {"factor": …, "power_w": …}}}: your own, printed with the result.
+    usage : Usage, or mapping of machine to Usage, optional
+        What runs share with others, and what stands idle between them, see `pbits.Usage`: of all machines, or of each.
+        By default a run is alone, and is charged a whole programming.
     goal : float, optional
         For anneals: the objective (or, for a plain model, the energy) that counts as solved. By default the
         problem's own goal, else the best that any machine handed over.
@@ -102,7 +107,7 @@ def compare(
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise ValueError(f"{', '.join(sorted(repeated))} is named more than once; name each machine once")
-    _check_uplifts(uplifts, names)
+    _check_machines({"uplifts": uplifts, "usage": usage}, names)
     seed = fresh_seed() if seed is None else seed
     posed = problem if isinstance(problem, Problem) else None
     common = schedule or suggested_schedule(problem)
@@ -128,6 +133,7 @@ def compare(
         seed=seed,
         problem=posed,
         uplifts=dict(uplifts or {}),
+        usage=_usage(usage, names),
         observables=observables,
         target=_target(drafts, distance, score, reach, sense),
     )
@@ -138,6 +144,7 @@ def compare_runs(
     *,
     boundary: str | None = None,
     uplifts: Uplifts | None = None,
+    usage: Usage | Mapping[str, Usage] | None = None,
     goal: float | None = None,
     observables: Observables | None = None,
     distance: float | None = None,
@@ -151,7 +158,7 @@ def compare_runs(
     ----------
     runs : sequence of Run, or mapping of name to Run
         Of one model, under the same clamps, all sampled at one β or all annealed. Two of one machine need names.
-    boundary, uplifts, goal, observables, distance, score, reach, sense
+    boundary, uplifts, usage, goal, observables, distance, score, reach, sense
         As for `compare`. The goal of anneals is an objective where all runs have scores of a problem, else an energy.
 
     Returns
@@ -183,7 +190,7 @@ def compare_runs(
     if not named:
         raise ValueError("compare_runs needs at least one run")
     _check_one_question(named)
-    _check_uplifts(uplifts, list(named))
+    _check_machines({"uplifts": uplifts, "usage": usage}, list(named))
     first = next(iter(named.values()))
     _check_target(first.schedule, distance, score, reach, observables)
     drafts = [Row(machine=name, title=one.record["machine"]["title"], run=one) for name, one in named.items()]
@@ -197,6 +204,7 @@ def compare_runs(
         seed=first.record["seed"],
         problem=None,
         uplifts=dict(uplifts or {}),
+        usage=_usage(usage, list(named)),
         observables=observables,
         target=_target(drafts, distance, score, reach, sense),
     )
@@ -219,7 +227,7 @@ def _compared(drafts: Sequence[Row], *, boundary: str | None, goal: float | None
         if row.run is None
         else replace(
             row,
-            ledger=price(row.run, boundary, uplifts=uplifts.get(row.machine)),
+            ledger=price(row.run, boundary, uplifts=uplifts.get(row.machine), usage=about["usage"].get(row.machine)),
             diagnosis=diagnose(row.run, observables) if row.run.schedule.kind == "sample" else None,
         )
         for row in drafts
@@ -248,10 +256,15 @@ def _goal(problem: Problem | None, runs: Sequence[Run], goal: float | None) -> f
     return min(scores) if answers[0].sense == "min" else max(scores)
 
 
-def _check_uplifts(uplifts: Uplifts | None, names: Sequence[str]) -> None:
-    strangers = set(uplifts or {}) - set(names)
-    if strangers:
-        raise ValueError(f"uplifts are given for {', '.join(sorted(strangers))}, not in this comparison")
+def _check_machines(given: Mapping[str, Any], names: Sequence[str]) -> None:
+    for what, by_machine in given.items():
+        strangers = set(by_machine) - set(names) if isinstance(by_machine, Mapping) else set()
+        if strangers:
+            raise ValueError(f"{what} are given for {', '.join(sorted(strangers))}, not in this comparison")
+
+
+def _usage(given: Usage | Mapping[str, Usage] | None, names: Sequence[str]) -> dict[str, Usage]:
+    return dict.fromkeys(names, given) if isinstance(given, Usage) else dict(given or {})
 
 
 def _check_target(

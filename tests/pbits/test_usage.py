@@ -174,3 +174,32 @@ def test_a_stored_run_keeps_its_programming(tmp_path, run):
     one = pbits.run(PAIR, "gibbs-g12-illustrative", SAMPLES, seed=1)
     again = pbits.Run.load(one.save(tmp_path / "run.npz"))
     assert again.programming == one.programming
+
+
+def test_a_comparison_charges_what_it_is_told():
+    machines = ["gibbs-g12-illustrative", "cpu-epyc-9654"]
+    plan = pbits.Schedule(n_samples=2000, n_warmup=50, chains=16)
+    array = machines[0]
+
+    def compared(**usage):
+        return pbits.compare(PAIR, machines, plan, seed=1, **usage)
+
+    alone, all_shared = compared(), compared(usage=pbits.Usage(runs_per_programming=1000))
+    one = compared(usage={array: pbits.Usage(runs_per_programming=1000)})
+    assert alone.quality(array).joules > 10 * all_shared.quality(array).joules
+    assert one.quality(array).joules == all_shared.quality(array).joules
+    assert one.quality(array).seconds < alone.quality(array).seconds
+    assert one.ledgers[array].joules < alone.ledgers[array].joules
+    assert one.to_dict()["usage"] == {array: "1,000 runs to a programming"}
+    assert alone.to_dict()["usage"] == {}
+    with pytest.raises(ValueError, match="usage are given for nobody"):
+        compared(usage={"nobody": pbits.Usage()})
+    again = pbits.compare_runs(alone.runs, usage={array: pbits.Usage(runs_per_programming=1000)})
+    assert again.quality(array).joules == pytest.approx(one.quality(array).joules)
+
+
+def test_usage_in_words():
+    assert str(pbits.Usage()) == "alone"
+    assert str(pbits.Usage(runs_per_programming=math.inf, duty=0.1)) == "never programmed, at work 10 % of the time"
+    told = pbits.Usage(every_s=60, runs_per_calibration=500)
+    assert str(told) == "a run every 60 s, 500 runs to a calibration"
