@@ -290,7 +290,7 @@ def price(
         )
     counts, times, device_time = usage.shared(run.counts, run.power_times, run.device_time, run.programming)
     if full_batch and run.full_batch_time is not None:
-        share = _fraction(run.full_batch_time, run.device_time, device_time)
+        share = batch_share(run.full_batch_time, run.device_time, device_time)
         times, device_time = _shared(times, device_time, share), share
     standby = usage.standby(device_time)
     account = _Account(run.machine)
@@ -315,7 +315,7 @@ def price(
     return account.ledger(run, BOUNDARIES[reached], full_batch, usage)
 
 
-def _fraction(share: Figure, alone: Figure, left: Figure) -> Figure:
+def batch_share(share: Figure, alone: Figure, left: Figure) -> Figure:
     """The share of a full batch of what is left of a run, as large a part of it as of the whole run."""
     if share.value is None or alone.value is None or left.value is None or left == alone:
         return share

@@ -20,7 +20,7 @@ from pbits.comparison.fronts import Curve, Front, Progress, Target
 from pbits.comparison.quality import Quality, Ratio
 from pbits.diagnostics import Diagnosis, Observables
 from pbits.errors import TOLERANCE
-from pbits.ledger import EnergyLedger, price
+from pbits.ledger import EnergyLedger, batch_share, price
 from pbits.models import EnergyModel
 from pbits.parameters import BOUNDARIES, Evidence, Uplift
 from pbits.problems.base import Problem
@@ -274,7 +274,8 @@ class Comparison:
         share, at_least, reason = self._share(machine, ledger, self._programming(machine, boundary))
         batch = run.full_batch_time
         _, _, alone = self.usage.get(machine, Usage()).shared({}, {}, run.device_time, run.programming)
-        taken = alone if batch is None or batch.value is None else batch
+        full_batch = batch is not None and batch.value is not None
+        taken = alone if batch is None or not full_batch else batch_share(batch, run.device_time, alone)
         seconds = quality.device_seconds(taken, machine)
         of_time, _, _ = self._share(machine, ledger, self._programming_time(machine))
         account = None if share is None or ledger.account is None else ledger.account * share
@@ -283,7 +284,7 @@ class Comparison:
             account=account,
             time=None if of_time is None or seconds is None else seconds * of_time,
             boundary=ledger.boundary,
-            full_batch=taken is batch,
+            full_batch=full_batch,
             evidence=ledger.evidence,
             reason="; ".join(ledger.reasons) or reason,
         )
