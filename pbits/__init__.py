@@ -49,6 +49,7 @@ _HOME = {
     "Parameter": "pbits.parameters",
     "price": "pbits.ledger",
     "EnergyLedger": "pbits.ledger",
+    "meter": "pbits.metering",
     "Usage": "pbits.usage",
     "Claim": "pbits.claims",
     "ClaimCheck": "pbits.claims",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from pbits.embedded import Embedded
     from pbits.harm import HarmWarning
     from pbits.ledger import EnergyLedger, price
+    from pbits.metering import meter
     from pbits.models import (
         CategoricalModel,
         DiffusionModel,
@@ -151,6 +153,7 @@ __all__ = [
     "learning",
     "load",
     "mapping",
+    "meter",
     "models",
     "price",
     "problems",
