@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pbits
-from pbits import metering
-from pbits.metering import Meter, MeterError, find_nvml, find_rapl
+from pbits.metering import MOST_W, Meter, MeterError, find_nvml, find_rapl, rapl
 from pbits.parameters import Evidence
 
 RANGE = 262_143_328_850
@@ -95,7 +94,7 @@ def test_one_wrap_is_counted_exactly(tmp_path_factory, start, spent):
     with meter:
         advance(path, spent)
         clock.now = min(130.0, max(1.0, spent / 1e6 / 1000))
-    if spent / 1e6 / clock.now < metering.MOST_W:
+    if spent / 1e6 / clock.now < MOST_W:
         assert meter.reading.joules == pytest.approx(spent / 1e6, rel=1e-12)
 
 
@@ -376,7 +375,7 @@ def test_what_drowns_in_idle_has_no_net(tmp_path):
 
 def test_the_interval_covers_what_it_says(tmp_path, monkeypatch):
     """Scatter alone: 200 measurements of 5 windows, of which 95 % hold the truth, ± 6 % at four standard errors."""
-    monkeypatch.setattr(metering, "RANGE_FACTORS", {Evidence.MEASURED: 1.0 + 1e-12})
+    monkeypatch.setattr(rapl, "RANGE_FACTORS", {Evidence.MEASURED: 1.0 + 1e-12})
     path = domain(tmp_path, "intel-rapl:0", "package-0", 0)
     inside = 0
     for seed in range(200):
