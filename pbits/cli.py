@@ -599,6 +599,70 @@ def explain(
         _print_facts(console, _flat(record["notes"]))
 
 
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog=_examples(
+        "pbits meter", "pbits meter python train.py", "pbits meter --declared-w 65 --json python train.py"
+    ),
+)
+def meter(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="A command to run under the meter, with its arguments.", metavar="[COMMAND …]"),
+    ] = None,
+    declared_w: Annotated[
+        float | None,
+        typer.Option(help="Watts of the busy processor, where nothing meters it: assumed, good to a factor of two."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The reading as JSON.")] = False,
+) -> None:
+    """What can meter joules on this computer, and why the rest cannot; or the joules of a command.
+
+    The exit status is that of the command. Without a meter there are no joules: not 0, and no guess.
+    """
+    import json as encoder
+    import subprocess
+
+    import pbits
+    from pbits.report import si
+
+    found = pbits.meter(declared_w=declared_w)
+    console = _console()
+    status = 0
+    if command:
+        with found:
+            try:
+                status = subprocess.run(command, check=False).returncode
+            except OSError as error:
+                raise type(error)(f"cannot run {command[0]}: {error.strerror}") from None
+        assert found.reading is not None
+        refusals = found.reading.refusals
+    else:
+        refusals = found.refusals
+    if json:
+        reading = None if found.reading is None else found.reading.to_dict()
+        sources = [{"source": one.name, "boundary": one.boundary} for one in found.sources]
+        told = reading or {"sources": sources, "refusals": [vars(one) for one in refusals]}
+        typer.echo(encoder.dumps(told, indent=1, ensure_ascii=False))
+        raise typer.Exit(status)
+    if found.reading is None:
+        rows = [(one.name, f"meters joules at the {one.boundary} boundary") for one in found.sources]
+        _print_facts(console, rows or [("meters", "none: nothing here meters joules")])
+    else:
+        reading = found.reading
+        rows = []
+        for one in reading.by_source:
+            ends = f"{si(one.low, 'J')} to {si(one.high, 'J')}"
+            rows.append((one.source, f"{si(one.joules, 'J')} at the {one.boundary} ({ends}; {one.method})"))
+        rows += [("warning", text) for one in reading.by_source for text in one.warnings]
+        _print_facts(console, [("seconds", si(reading.seconds, "s")), *(rows or [("joules", "not known")])])
+    for one in refusals:
+        console.print(
+            f"[b]{_plain(one.source)}[/b] ({one.reason}): {_plain(one.text)}; {_plain(one.hint)}.", markup=True
+        )
+    raise typer.Exit(status)
+
+
 @app.command(epilog=_examples("pbits compare --json", "pbits report report.json -o again.html"))
 def report(
     file: Annotated[Path, typer.Argument(help="What `pbits compare --json` wrote.", metavar="FILE.json")],
@@ -643,9 +707,7 @@ def claim(
         str | None,
         typer.Option(help="For stored runs whose quality differs: 'not matched' divides all the same, and says so."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write an HTML page with sliders.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write an HTML page with sliders.")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="JSON beside the page; without -o on the screen, in place of the text.")
     ] = False,
@@ -660,7 +722,7 @@ def claim(
     from pbits import claims, report
     from pbits.report import check_writable
 
-    wanted = {} if output is None else {output: report.claim_html}
+    wanted: dict[Path, Callable[..., str]] = {} if output is None else {output: report.claim_html}
     if output is not None and json:
         if output.suffix == ".json":
             raise ValueError(f"{output} is asked for twice; give the page another name with -o")
@@ -678,7 +740,7 @@ def claim(
         if boundary is not None or uplift or quality is not None:
             raise ValueError("--boundary, --uplift and --quality are for two stored runs; a dossier states its own")
         if assumption and not dossiers:
-            raise ValueError("--set changes an input of a dossier; name it, as in pbits claim extropic-dtm --set sweeps=800")
+            raise ValueError("--set changes an input of a dossier: pbits claim extropic-dtm --set sweeps=800")
         listed = [claims.Claim.load(name) for name in dossiers or claims.available()]
         checks = [_assumed(one, assumption or []).check() for one in listed]
     documents = [one.to_dict() for one in checks]
@@ -724,11 +786,9 @@ def _claim_of_runs(
 ) -> Any:
     """The claim that one stored run takes so many times less than another, at equal quality."""
     import pbits
-    from pbits.parameters import check_boundary
+    from pbits.claims.check import required_boundary
 
-    if boundary is None:
-        pbits.check_claim(ratio, machine="0", rival="0")
-    check_boundary(boundary or "")
+    required_boundary(boundary)
     assert machine is not None
     assert rival is not None
     runs = {"machine": pbits.Run.load(machine), "rival": pbits.Run.load(rival)}

@@ -265,7 +265,8 @@ def meter(*, declared_w: float | None = None) -> Meter:
     ----------
     declared_w : float, optional
         Watts of the busy processor, for a computer without a meter: joules are then watts × the share of the cores that
-        this process kept busy, assumed and good to a factor of two. Used only where nothing meters the processor.
+        this process, and those it waited for, kept busy: assumed, and good to a factor of two. Used only where nothing
+        meters the processor.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from shutil import which
 
-from pbits.metering.readings import Metered, Refusal, Refused, Source, unreadable
+from pbits.metering.readings import Metered, Reason, Refusal, Refused, Source, unreadable
 from pbits.parameters import RANGE_FACTORS, Evidence
 
 
@@ -24,11 +24,14 @@ class Perf(Source):
             [program, "stat", "-a", "-x", ",", "-e", self._EVENT, "true"], capture_output=True, text=True
         )
         if done.returncode or self._joules(done.stderr) is None:
-            hint = "as root: sysctl kernel.perf_event_paranoid=0; a virtual machine has no such event at all"
             told = " ".join(done.stderr.split())[:120] or "no count"
-            raise Refused(
-                Refusal(source="perf", reason="permission", text=f"perf gives no {self._EVENT}: {told}", hint=hint)
+            reason: Reason = "permission" if "ermission" in done.stderr or "paranoid" in done.stderr else "absent"
+            hint = (
+                "as root: sysctl kernel.perf_event_paranoid=0"
+                if reason == "permission"
+                else "a virtual machine has no such event; measure on the host"
             )
+            raise Refused(Refusal(source="perf", reason=reason, text=f"perf gives no {self._EVENT}: {told}", hint=hint))
 
     def open(self, now: float) -> None:
         self._log = tempfile.NamedTemporaryFile(suffix=".csv")  # noqa: SIM115

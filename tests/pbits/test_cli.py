@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, and one clear line for everything that is wrong."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -397,3 +398,19 @@ def test_the_installed_command_reports_failure_to_the_shell(tmp_path):
     assert done.stdout == ""
     assert done.stderr.startswith("error: there is no file 'nothing.tsp'")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_meter_says_what_can_be_metered_or_why_not(cli):
+    result = cli("meter")
+    assert result.exit_code == 0
+    assert "meters joules at the" in result.stdout or "nothing here meters joules" in result.stdout
+
+
+def test_meter_runs_a_command_and_passes_its_status(cli):
+    code = "import sys; sum(k for k in range(2_000_000)); sys.exit(3)"
+    result = cli("meter", "--declared-w", "50", "--json", sys.executable, "-c", code)
+    assert result.exit_code == 3
+    reading = json.loads(result.stdout)
+    assert reading["joules"] is None or reading["joules"] > 0
+    assert all(one["hint"] for one in reading["refusals"])
+    refused(cli("meter", "no-such-program-here"), "cannot run no-such-program-here")
