@@ -414,18 +414,24 @@ class Account:
         gaps = np.broadcast_to(self.evaluate({key: points}), points.shape) - level
         gaps = np.where(np.isfinite(gaps), gaps, np.nan)
         crossing = np.flatnonzero((gaps[:-1] <= 0) & (gaps[1:] > 0) | (gaps[:-1] >= 0) & (gaps[1:] < 0))
-        if not crossing.size:
-            return None
         now = math.log(one.value) if one.value > 0 else math.log(ends[0])
-        k = int(min(crossing, key=lambda k: abs(math.log(points[k]) - now)))
+        for k in sorted(crossing, key=lambda k: abs(math.log(points[k]) - now)):
+            found = self._root(key, level, float(points[k]), float(points[k + 1]))
+            # At a pole the sign changes too, and no value in between is the level.
+            if abs(float(self.evaluate({key: found})) - level) <= 1e-6 * abs(level):
+                return found
+        return None
+
+    def _root(self, key: str, level: float, low: float, high: float) -> float:
+        """Between two values of an input, the one at which the account crosses a level."""
 
         def gap(log_x: float) -> float:
             return float(self.evaluate({key: math.exp(log_x)})) - level
 
-        low, high = math.log(points[k]), math.log(points[k + 1])
-        if gap(low) * gap(high) > 0:
-            return float(points[k])
-        return math.exp(float(brentq(gap, low, high, xtol=1e-14, rtol=1e-14)))  # pyright: ignore[reportArgumentType]
+        if gap(math.log(low)) * gap(math.log(high)) >= 0:
+            return low
+        root: Any = brentq(gap, math.log(low), math.log(high), xtol=1e-14, rtol=1e-14)
+        return math.exp(root)
 
     def tree(self) -> Tree:
         """The formula as nested lists, which pages evaluate."""

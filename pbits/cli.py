@@ -663,14 +663,34 @@ def meter(
     raise typer.Exit(status)
 
 
-@app.command(epilog=_examples("pbits compare --json", "pbits report report.json -o again.html"))
+@app.command(
+    epilog=_examples(
+        "pbits compare --json", "pbits report report.json -o again.html", "pbits report report.json --figures figures",
+        "pbits report --schema",
+    )
+)  # fmt: skip
 def report(
-    file: Annotated[Path, typer.Argument(help="What `pbits compare --json` wrote.", metavar="FILE.json")],
+    file: Annotated[Path | None, typer.Argument(help="What `pbits compare --json` wrote.", metavar="FILE.json")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Write each figure as SVG and PDF to this folder, and no HTML.", metavar="FOLDER"),
+    ] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the file, and stop.")] = False,
 ) -> None:
-    """Make the HTML report again from its JSON; nothing is run."""
-    from pbits.report import check_writable, from_json, to_html, write_text
+    """Make the HTML report, or its figures for a paper, again from its JSON; nothing is run."""
+    from pbits.report import check_writable, from_json, schema_text, to_html, write_text
 
+    if schema:
+        typer.echo(schema_text(), nl=False)
+        return
+    if file is None:
+        raise ValueError("name the file that `pbits compare --json` wrote: pbits report report.json")
+    if figures is not None:
+        from pbits.report import figures as draw
+
+        typer.echo(f"Written: {len(draw(from_json(file), figures))} figures to {figures}")
+        return
     check_writable(output)
     write_text(output, to_html(from_json(file)))
     typer.echo(f"Written: {output}")

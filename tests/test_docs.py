@@ -50,7 +50,7 @@ def test_the_script_of_the_readme_runs(tmp_path):
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
     "explanation/magnets", "explanation/many_chips", "explanation/maxcut", "explanation/memories",
-    "explanation/primitives", "explanation/variability", "how-to/solve", "how-to/spice", "how-to/temper",
+    "explanation/primitives", "explanation/variability", "how-to/measure", "how-to/solve", "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 
@@ -76,6 +76,15 @@ def test_what_the_python_of_a_page_prints_stands_on_it(page, tmp_path):
     done = python(tmp_path, "\n".join(blocks(f"docs/{page}.md", "python")))
     assert done.returncode == 0, done.stderr
     shown = (ROOT / f"docs/{page}.md").read_text("utf-8").splitlines()
+    assert [line for line in done.stdout.splitlines() if line not in shown] == []
+
+
+def test_the_claim_of_the_how_to_is_checked(tmp_path):
+    page = "docs/how-to/check_a_claim.md"
+    (tmp_path / "my-chip.toml").write_text(blocks(page, "toml")[0], "utf-8")
+    done = python(tmp_path, "\n".join(blocks(page, "python")))
+    assert done.returncode == 0, done.stderr
+    shown = (ROOT / page).read_text("utf-8").splitlines()
     assert [line for line in done.stdout.splitlines() if line not in shown] == []
 
 

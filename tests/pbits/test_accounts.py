@@ -265,6 +265,13 @@ def test_break_even_stays_within_bounds_and_takes_the_nearest():
     assert hump.replaced(x=0.01).break_even("x", 0.2) == pytest.approx(0.259171, rel=1e-5)
 
 
+def test_a_pole_is_no_break_even():
+    gone = Account("1 / (1 - d)", [exact("d", 0.5)])
+    assert gone.break_even("d", 4.0) == pytest.approx(0.75, rel=1e-9)
+    assert gone.break_even("d", -1.0) == pytest.approx(2.0, rel=1e-9)
+    assert Account("1 / (1 - d) + d * 0", [exact("d", 0.999)]).break_even("d", 1e-40) is None
+
+
 # --- joining ---
 
 
