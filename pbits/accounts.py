@@ -430,7 +430,7 @@ class Account:
 
         if gap(math.log(low)) * gap(math.log(high)) >= 0:
             return low
-        root: Any = brentq(gap, math.log(low), math.log(high), xtol=1e-14, rtol=1e-14)
+        root: Any = brentq(gap, math.log(low), math.log(high), xtol=1e-14)
         return math.exp(root)
 
     def tree(self) -> Tree:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pbits.parameters import Evidence, Parameter
@@ -123,6 +123,10 @@ class Reading:
         """Joules of the sources at one boundary; None where there is none."""
         found = [one.joules for one in self.by_source if one.boundary == boundary]
         return sum(found) if found else None
+
+    def only(self, boundary: str) -> Reading:
+        """The sources at one boundary alone."""
+        return replace(self, by_source=tuple(one for one in self.by_source if one.boundary == boundary))
 
     def require(self) -> float:
         """The joules.
