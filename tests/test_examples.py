@@ -37,6 +37,7 @@ def test_every_example_is_tested():
         "solve_diabetes",
         "spu_netlist",
         "sudoku",
+        "ten_thousand",
         "tsp_ladder",
         "two_pbits",
     }
@@ -222,3 +223,13 @@ def test_mtj_at_the_wall(tmp_path):
     wall = float(re.search(r"At the wall the GPU takes ([\d.e+]+) times", printed)[1])
     assert naive > 100 * wall
     assert "weakest evidence: assumed" in printed
+
+
+def test_ten_thousand(tmp_path):
+    printed = output_of("ten_thousand", tmp_path)
+    assert "the ranges leave it open" in printed
+    rows = [line for line in printed.splitlines() if " × " in line and line.startswith("  ")]
+    assert len(rows) == 13
+    for row in rows:
+        assert ("✗" in row) == (float(row.split()[0].replace(",", "")) < 1e4), row
+    assert "A host of 325 mW makes it 1 ×" in printed
