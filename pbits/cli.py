@@ -687,9 +687,9 @@ def report(
     if file is None:
         raise ValueError("name the file that `pbits compare --json` wrote: pbits report report.json")
     if figures is not None:
-        from pbits.report import figures as draw
+        from pbits.report import save_figures
 
-        typer.echo(f"Written: {len(draw(from_json(file), figures))} figures to {figures}")
+        typer.echo(f"Written: {len(save_figures(from_json(file), figures))} figures to {figures}")
         return
     check_writable(output)
     write_text(output, to_html(from_json(file)))

@@ -50,7 +50,8 @@ def test_the_script_of_the_readme_runs(tmp_path):
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
     "explanation/magnets", "explanation/many_chips", "explanation/maxcut", "explanation/memories",
-    "explanation/primitives", "explanation/variability", "how-to/measure", "how-to/solve", "how-to/spice", "how-to/temper",
+    "explanation/primitives", "explanation/variability", "how-to/measure", "how-to/report", "how-to/solve",
+    "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 # Pages that show what their Python prints.
 PRINTED = (
     "explanation/accounting", "explanation/analog_errors", "explanation/analog_neurons", "explanation/analog_scaling",
-    "explanation/circuits", "explanation/compiling_matrices", "explanation/equal_quality", "explanation/gibbs_arrays",
+    "explanation/baselines", "explanation/circuits", "explanation/compiling_matrices", "explanation/equal_quality", "explanation/gibbs_arrays",
     "explanation/gibbs_cells",
     "explanation/higher_order", "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise",
     "explanation/permutation_moves", "explanation/sudoku", "explanation/ten_thousand",

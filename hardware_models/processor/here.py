@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 
 from hardware_models.clocked import scan_of
 from hardware_models.timeline import Work, play
+from pbits.kernels.blocks import Pool, chain_blocks, threads
 from pbits.mapping import colour_classes
 from pbits.metering import Meter, MeterError, meter
 from pbits.models import EnergyModel, IsingModel
 from pbits.parameters import Evidence, Figure, Included, Parameter, PriceTable
 from pbits.schedule import Schedule
-from pbits.streams import Streams
+from pbits.streams import Stream, Streams
 from pbits.substrate import Capabilities, Execution, Law, Observer, Placement, Program, Substrate
-from pbits.sweeps import RANDOM_BITS_PER_UPDATE, heat_bath
+from pbits.sweeps import RANDOM_BITS_PER_UPDATE, Key, Options, choose, heat_bath, initial_states
+from pbits.sweeps import Work as Swept
 
 #: Repeats of a timing, and seconds that each takes at least, after one that is not counted.
 REPEATS, TIMED_S = 5, 0.02
@@ -91,30 +93,33 @@ class NumpySweeps(Sweeper):
 
 
 class KernelSweeps(Sweeper):
-    """T1 and T2: the layouts of `pbits.sweeps`, with nothing noted on the way."""
+    """T1 and T2: the layouts of `pbits.sweeps` and all threads, with nothing noted on the way.
 
-    def __init__(self, model: IsingModel, beta: float, chains: int, layout: str = "auto"):
-        self._model, self._beta, self._chains, self._layout = model, beta, chains, layout
-        self._scan = scan_of("chromatic", model)
+    Start states and what layouts prepare are made once: they take longer than many sweeps do. Of several β, as an
+    anneal has, a call spreads its sweeps over all: where few spins flip, some layouts are several times as fast.
+    """
+
+    def __init__(self, model: IsingModel, beta: NDArray[np.float64] | float, chains: int, layout: str = "auto"):
+        scan, options, streams = scan_of("chromatic", model), Options(), Streams(seed=0)
+        work = Swept(model=model, scan=scan, options=options, chains=chains, beta=float(np.max(beta)))
         try:
-            self.sweep(1)
+            engine = choose(work, layout).engine
         except ValueError as error:
             raise Unavailable(str(error)) from None
+        key = Key(thermal=streams.key(Stream.THERMAL), site=streams.key(Stream.SITE))
+        self._engines = [
+            engine(model, scan, initial_states(model, block, streams, None, {}), key, block.start, options)
+            for block in chain_blocks(chains, engine.BLOCK)
+        ]
+        for one in self._engines:
+            one.threads = max(1, threads() // len(self._engines))
+        self._betas, self._done = np.atleast_1d(beta), 0
 
     def sweep(self, sweeps: int) -> None:
-        plan = Schedule(n_samples=1, n_warmup=0, steps_per_sample=sweeps, beta=self._beta, chains=self._chains)
-        layout = self._layout
-
-        class Blind:
-            """An observer that takes what comes and keeps nothing."""
-
-            def __init__(self) -> None:
-                self.layout = layout
-
-            def __call__(self, step: int, states: NDArray) -> bool:
-                return False
-
-        heat_bath(lambda beta: self._model, self._scan, plan, Streams(seed=0), None, Blind(), {})
+        betas = self._betas[((np.arange(sweeps) + 0.5) * len(self._betas) / sweeps).astype(int)]
+        with Pool(min(threads(), len(self._engines))) as pool:
+            pool.map(lambda k: self._engines[k].advance(betas, self._done), len(self._engines))
+        self._done += sweeps
 
 
 class ThrmlSweeps(Sweeper):
@@ -153,8 +158,8 @@ class ThrmlSweeps(Sweeper):
         self._wait(self._of(sweeps)(self._keys))
 
 
-def sweeper(tier: str, model: IsingModel, beta: float, chains: int) -> Sweeper:
-    """A tier for a model.
+def sweeper(tier: str, model: IsingModel, beta: NDArray[np.float64] | float, chains: int) -> Sweeper:
+    """A tier for a model, at one β or at those of all sweeps of a run.
 
     Raises
     ------
@@ -162,12 +167,12 @@ def sweeper(tier: str, model: IsingModel, beta: float, chains: int) -> Sweeper:
         With the reason.
     """
     if tier == "numpy":
-        return NumpySweeps(model, beta, chains)
+        return NumpySweeps(model, float(np.max(beta)), chains)
     if tier == "kernels":
         return KernelSweeps(model, beta, chains)
     if tier == "cuda":
         return KernelSweeps(model, beta, chains, layout="cuda")
-    return ThrmlSweeps(model, beta, chains)
+    return ThrmlSweeps(model, float(np.max(beta)), chains)
 
 
 def timed(tier: Sweeper, clock: Callable[[], float] = time.perf_counter) -> Figure:
@@ -195,7 +200,8 @@ class Here(Substrate):
     Parameters
     ----------
     tier : {"best", "numpy", "kernels", "cuda", "thrml"}
-        "best": every tier that runs here is timed and the fastest quoted.
+        "best": every tier of the processor that runs here is timed and the fastest quoted. A GPU is another machine, at
+        another boundary: ask for "cuda".
     watts : Parameter or float, optional
         What the computer draws while it sweeps. A number counts as assumed, good to a factor of two; a `Parameter`,
         such as `metered_watts` gives, brings its own evidence. Without it no joules are stated: no design power is put
@@ -231,7 +237,7 @@ class Here(Substrate):
         self.name = name or ("cpu-here" if tier == "best" else f"{tier}-here")
         self.capabilities = Capabilities(domains=frozenset({"spin"}), models=(IsingModel,))
         self.prices = PriceTable(
-            boundary="chip",
+            boundary="board" if tier == "cuda" else "chip",
             operations={item: Included(in_="power.active") for item in _INCLUDED},
             power={"active": _watts(watts)},
         )
@@ -261,14 +267,14 @@ class HereProgram(Program):
 
     def execute(self, schedule: Schedule, streams: Streams, initial: NDArray | None, observe: Observer) -> Execution:
         tally = heat_bath(self.realised, self._scan, schedule, streams, initial, observe, self._clamp)
-        beta, chains = float(schedule.beta), schedule.chains
-        alone, refused = self._timed(beta, chains)
+        betas, chains = schedule.betas()[: tally.steps], schedule.chains
+        alone, refused = self._timed(betas, chains)
         quoted = min(alone, key=lambda tier: alone[tier].value or 0.0, default=None)
         seconds = share = Figure.of(None)
         if quoted is not None:
             seconds = share = alone[quoted] * tally.steps
             if chains < FULL_BATCH:
-                batch = timed(sweeper(quoted, self._model, beta, FULL_BATCH)) * (tally.steps * chains / FULL_BATCH)
+                batch = timed(sweeper(quoted, self._model, betas, FULL_BATCH)) * (tally.steps * chains / FULL_BATCH)
                 share = min(seconds, batch, key=lambda one: one.value or 0.0)
         timeline = play([Work(phase="sampling", seconds=seconds)])
         n = self._model.n - len(self._clamp)
@@ -299,12 +305,15 @@ class HereProgram(Program):
             full_batch_s=share,
         )
 
-    def _timed(self, beta: float, chains: int) -> tuple[dict[str, Figure], dict[str, str]]:
+    def _timed(self, betas: NDArray[np.float64], chains: int) -> tuple[dict[str, Figure], dict[str, str]]:
         """Seconds of a sweep by tier, and why others did not run."""
         found, refused = {}, {}
         for tier in TIERS if self._tier == "best" else (self._tier,):
+            if tier != self._tier and tier == "cuda":
+                refused[tier] = "a GPU is another machine than the processor, at another boundary: ask for Here('cuda')"
+                continue
             try:
-                found[tier] = timed(sweeper(tier, self._model, beta, chains))
+                found[tier] = timed(sweeper(tier, self._model, betas, chains))
             except Unavailable as reason:
                 refused[tier] = str(reason)
         return found, refused

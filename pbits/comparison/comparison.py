@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -239,6 +239,10 @@ class Comparison:
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write a self-contained HTML report."""
         return report.write_text(path, report.to_html([self.to_dict()]))
+
+    def figures(self, folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "pdf")) -> list[Path]:
+        """Write each figure of the report to a folder, for a paper."""
+        return report.save_figures([self.to_dict()], folder, formats)
 
     def to_csv(self, path: str | os.PathLike[str]) -> Path:
         """Write one row per machine."""

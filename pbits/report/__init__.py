@@ -8,24 +8,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pbits.report.checklist import checklist
 from pbits.report.document import check_writable, from_json, to_json, write_text
 from pbits.report.lanes import bottleneck, utilisation
-from pbits.report.quantities import number, si, times
+from pbits.report.quantities import amount, chance, number, si, times
+from pbits.report.schema import json_schema, schema_text
 from pbits.report.summary import summary
-from pbits.report.tables import COLUMNS, flat_rows, to_csv, to_latex, to_markdown
+from pbits.report.tables import (
+    COLUMNS,
+    checklist_markdown,
+    flat_rows,
+    ledgers_csv,
+    ratios_csv,
+    to_csv,
+    to_latex,
+    to_markdown,
+)
 
 if TYPE_CHECKING:
-    from pbits.report.html import to_html
+    from pbits.report.figures import save_figures
+    from pbits.report.html import claim_html, to_html
     from pbits.report.plots import gantt
 
 __all__ = [
     "COLUMNS",
+    "amount",
     "bottleneck",
+    "chance",
     "check_writable",
+    "checklist",
+    "checklist_markdown",
+    "claim_html",
     "flat_rows",
     "from_json",
     "gantt",
+    "json_schema",
+    "ledgers_csv",
     "number",
+    "ratios_csv",
+    "save_figures",
+    "schema_text",
     "si",
     "summary",
     "times",
@@ -41,10 +63,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Only pages and pictures need matplotlib and the template engine, which take a second to import.
-    if name == "to_html":
-        from pbits.report.html import to_html
+    if name in ("claim_html", "to_html"):
+        from pbits.report import html
 
-        return to_html
+        return getattr(html, name)
+    if name == "save_figures":
+        from pbits.report.figures import save_figures
+
+        return save_figures
     if name == "gantt":
         from pbits.report.plots import gantt
 

@@ -9,9 +9,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from pbits.report import costs, lanes, pictures, plots
+from pbits.report import assumptions, costs, lanes, pictures, plots
+from pbits.report.checklist import checklist
 from pbits.report.pictures import PICTURES
-from pbits.report.quantities import NONE, number, percent, si, words
+from pbits.report.quantities import NONE, amount, chance, number, percent, si, times, words
 from pbits.report.summary import summary
 from pbits.report.tables import cells, headings
 
@@ -30,13 +31,39 @@ def to_html(documents: Sequence[Mapping[str, Any]], title: str = "One problem, s
     str
         HTML without any outside reference, and the same bytes for the same documents.
     """
-    bibliography = _bibliography(documents)
+    bibliography = _bibliography([row for document in documents for row in document["rows"]])
     sections = [_section(document, f"c{k}") for k, document in enumerate(documents, start=1)]
-    return _template().render(title=title, summary=summary(documents), sections=sections, bibliography=bibliography)
+    return _template("report").render(
+        title=title, summary=summary(documents), sections=sections, bibliography=bibliography
+    )
+
+
+def claim_html(documents: Sequence[Mapping[str, Any]], title: str | None = None) -> str:
+    """A self-contained page of claims: verdict, sliders, what each hangs on, and what breaks it.
+
+    Parameters
+    ----------
+    documents : sequence of mapping
+        Claims as `pbits.ClaimCheck.to_dict()` returns them.
+    title : str, optional
+        By default the name of a single claim.
+
+    Returns
+    -------
+    str
+        HTML without any outside reference, and the same bytes for the same documents.
+    """
+    sections = [_claim(document, f"c{k}") for k, document in enumerate(documents, start=1)]
+    return _template("claim").render(
+        title=title or (documents[0]["name"] if len(documents) == 1 else "Claims, checked"),
+        summary=_claims_summary(documents) if len(documents) > 1 else "",
+        sections=sections,
+        bibliography=_bibliography(documents),
+    )
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("pbits.report"),
         autoescape=True,
@@ -45,21 +72,67 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"si": si, "number": number, "percent": percent, "words": words}
-    return environment.get_template("report.html.j2")
+    environment.filters |= {"amount": amount, "times": times, "chance": chance}
+    return environment.get_template(f"{name}.html.j2")
 
 
-def _bibliography(documents: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Every source that a row brings along, by key."""
-    found = {}
-    for document in documents:
-        for row in document["rows"]:
-            found |= row.get("sources", {})
+def _bibliography(parts: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Every source that a row or a claim brings along, by key."""
+    found = {key: entry for part in parts for key, entry in part.get("sources", {}).items()}
     return dict(sorted(found.items()))
+
+
+def _claims_summary(documents: Sequence[Mapping[str, Any]]) -> str:
+    """How many of the claims hold."""
+    held = sum(document["holds"] is True for document in documents)
+    unknown = sum(document["holds"] is None for document in documents)
+    text = f"{held} of {len(documents)} claims hold at the stated values"
+    return f"{text}; {unknown} cannot be checked." if unknown else f"{text}."
+
+
+def _claim(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
+    """One claim as the template wants it."""
+    facts = [
+        *_claimed(document),
+        ("Boundary", document["boundary"]),
+        ("Held equal", document["quality"]),
+        *(("Uplift", uplift) for uplift in document["uplifts"]),
+    ]
+    return {
+        "anchor": anchor,
+        "document": document,
+        "facts": facts,
+        "hangs": assumptions.of_claim(document, anchor),
+        "maps": [
+            Markup(plots.break_even_map(one, f"{anchor}-map-{k}", document["claimed"]))
+            for k, one in enumerate(document["maps"])
+        ],
+    }
+
+
+def _claimed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is claimed and what was found: a ratio, or a figure."""
+    ratio, figure, bounds = document["ratio"], document["absolute"], (document["at_least"], document["at_most"])
+    if figure is None:
+        yield "Claimed", f"{times(document['claimed'])} times"
+    else:
+        yield "Claimed", f"at most {amount(figure['value'], figure['unit'])}"
+    if ratio is None:
+        for word, bound in zip(("at least", "at most"), bounds):
+            if bound is not None:
+                yield "Known", f"{word} {times(bound)} times"
+        return
+    found = [times(ratio[name]) for name in ("value", "low", "high")]
+    if figure is not None:
+        found = [amount(figure["value"] / ratio[name], figure["unit"]) for name in ("value", "high", "low")]
+    yield "Found", f"{found[0]}{' times' if figure is None else ''}, 95 % from {found[1]} to {found[2]}"
+    yield "P(the claim holds)", chance(ratio["probability"])
 
 
 def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
     """One comparison as the template wants it."""
     ran = [(k, row) for k, row in enumerate(document["rows"]) if not row["refusal"]]
+    front = document.get("front")
     footnotes: list[str] = []
     table = [_table_row(document, row, footnotes) for row in document["rows"]]
     return {
@@ -79,6 +152,11 @@ def _section(document: Mapping[str, Any], anchor: str) -> dict[str, Any]:
         ],
         "embeddings": [(row["machine"], row["notes"]["embedding"]) for _, row in ran if row["notes"].get("embedding")],
         "ratios": [ratio for ratio in document["ratios"] if ratio["value"] is not None],
+        # Older files hold the widest range that the prices allow.
+        "interval": "95 %" if any("median" in ratio for ratio in document["ratios"]) else "Range",
+        "hangs": assumptions.of_comparison(document, anchor),
+        "checklist": checklist(document),
+        "front": Markup(plots.front(front, f"{anchor}-front")) if front and front["curves"] else None,
         "no_ratios": [ratio for ratio in document["ratios"] if ratio["value"] is None],
         "lane_headings": lanes.HEADINGS,
         "machines": [_machine(document, row, f"{anchor}-{k}") for k, row in ran],
@@ -154,9 +232,8 @@ def _charts(
         yield {
             "svg": Markup(plots.joules(priced, document["metric"], f"{anchor}-joules")),
             "title": document["metric"].capitalize(),
-            "caption": "Whiskers: all prices and times at the low and at the high end of their ranges, and chance at "
-            "the ends of its 95 % interval. Under each name, the boundary. Figures at different boundaries do not "
-            "compare.",
+            "caption": "Whiskers: 95 % intervals, over the ranges of prices and times and over chance. Under each "
+            "name, the boundary. Figures at different boundaries do not compare.",
         }
     spent = [(row["machine"], row["phases"], row["device_time_s"]) for _, row in ran if row["phases"]]
     if spent:
@@ -194,8 +271,40 @@ def _machine(document: Mapping[str, Any], row: Mapping[str, Any], anchor: str) -
         "notes": list(_flat(notes)),
         "lanes": None if timeline is None else lanes.utilisation(timeline),
         "bottleneck": costs.bottleneck(row),
+        "net": at.get("net_of_idle"),
+        "ladder": _ladder(at),
         "gantt": Markup(plots.gantt(timeline, f"{anchor}-gantt")) if timeline and timeline["spans"] else None,
     }
+
+
+def _ladder(ledger: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The boundaries of a ledger from the inside out: what each adds, and the sum up to it."""
+    steps: list[dict[str, Any]] = []
+    for row in ledger["rows"]:
+        if not steps or steps[-1]["boundary"] != row["boundary"]:
+            steps.append({"boundary": row["boundary"], "added": [], "joules": 0.0})
+        step = steps[-1]
+        step["added"].append(_added(row, first=len(steps) == 1))
+        if row["included_in"] or step["joules"] is None:
+            continue
+        step["joules"] = None if row["joules"] is None else step["joules"] + row["joules"]
+    total: float | None = 0.0
+    for step in steps:
+        total = None if total is None or step["joules"] is None else total + step["joules"]
+        step["total"] = total
+    return steps
+
+
+def _added(row: Mapping[str, Any], *, first: bool) -> str:
+    """What a row of a ledger adds, in the words of the ladder: an item where prices are stated, else an uplift."""
+    if first:
+        return row["item"]
+    price = f"{amount(row['low'], row['unit'])} to {amount(row['high'], row['unit'])}"
+    if row["low"] == row["high"]:
+        price = amount(row["price"], row["unit"])
+    if row["unit"] == "1":
+        return f"what is below × {price}"
+    return f"{price} for {si(row['count'], 's')}"
 
 
 def _flat(notes: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

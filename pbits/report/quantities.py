@@ -10,6 +10,8 @@ _PREFIXES = {
     **{-21: "z", -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: ""},
     **{3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"},
 }
+# Units that take a prefix: "3 kW", but "3,000 draws".
+_PREFIXED = {"J", "s", "W", "Hz", "V", "A", "F", "K", "B", "FLOP"}
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -37,8 +39,8 @@ def number(value: float | None) -> str:
 
     Examples
     --------
-    >>> number(1234567.0), number(0.01234), number(3.2e12), number(-0.00001), number(None)
-    ('1,234,567', '0.0123', '3.2 × 10¹²', '-1 × 10⁻⁵', '—')
+    >>> number(1234567.0), number(0.01234), number(3.2e12), number(-0.00001), number(999.7), number(None)
+    ('1,234,567', '0.0123', '3.2 × 10¹²', '-1 × 10⁻⁵', '1,000', '—')
     """
     if value is None:
         return NONE
@@ -48,7 +50,7 @@ def number(value: float | None) -> str:
         return f"{value:,.0f}"
     if 1e-3 <= abs(value) < 1e5:
         # From 1000 on, three digits would hide the units.
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.1f}"
+        return f"{float(f'{value:.3g}'):,g}" if abs(value) < 1000 else f"{value:,.1f}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{float(mantissa):g} × 10{str(int(exponent)).translate(_RAISED)}"
 
@@ -62,6 +64,34 @@ def times(factor: float) -> str:
     ('2,520', '53,600', '0.00652')
     """
     return number(float(f"{factor:.3g}"))
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A quantity of any unit: with a prefix where the unit takes one, as a number where it has none.
+
+    Examples
+    --------
+    >>> amount(3.2e-12, "J"), amount(32000.0, "draws"), amount(0.5, "1"), amount(2e-15, "J/bit"), amount(None, "J")
+    ('3.2 pJ', '32,000 draws', '0.5', '2 fJ/bit', 'not stated')
+    """
+    if value is None or unit.split("/")[0] in _PREFIXED:
+        return si(value, unit)
+    return number(value) if unit == "1" else f"{number(value)} {unit}"
+
+
+def chance(probability: float | None) -> str:
+    """A probability from some thousand draws: whole per cents, and never a certainty; "—" for None.
+
+    Examples
+    --------
+    >>> chance(0.973), chance(0.9999), chance(0.0), chance(None)
+    ('97 %', '> 99 %', '< 1 %', '—')
+    """
+    if probability is None:
+        return NONE
+    if probability > 0.99:
+        return "> 99 %"
+    return "< 1 %" if probability < 0.01 else f"{100 * probability:.0f} %"
 
 
 def percent(share: float | None) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pbits.report import costs, lanes
+from pbits.report.checklist import checklist
 from pbits.report.costs import Cell, gaps, schedule_text
-from pbits.report.quantities import NONE, percent, si
+from pbits.report.quantities import NONE, chance, percent, si, times
 
 #: Columns of the flat table, in order, with units in their names. An empty cell is unknown, never zero.
 #: The schedule is the row's own. `joules…` are at `boundary`; `stated_joules` at `stated_boundary`, that of the
@@ -132,6 +133,62 @@ def to_csv(documents: Iterable[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
+_RATIO = ("a", "b", "value", "median", "low", "high", "probability_below_1", "boundary", "evidence", "reason")
+_LEDGER = (
+    *("item", "boundary", "count", "count_low", "count_high", "unit", "price", "low", "high", "joules"),
+    *("included_in", "evidence", "source", "locator", "note"),
+)
+
+
+def ratios_csv(documents: Iterable[Mapping[str, Any]]) -> str:
+    """One row per pair of machines; an empty cell is unknown, and `reason` says why."""
+    rows = [[document["title"], *map(ratio.get, _RATIO)] for document in documents for ratio in document["ratios"]]
+    return _csv(["problem", *_RATIO], rows)
+
+
+def ledgers_csv(documents: Iterable[Mapping[str, Any]]) -> str:
+    """One row per component of each machine's joules at the common boundary."""
+    rows = [
+        [document["title"], row["machine"], *map(one.get, _LEDGER)]
+        for document in documents
+        for row in document["rows"]
+        if not row["refusal"]
+        for one in row["joules"]["at_boundary"]["rows"]
+    ]
+    return _csv(["problem", "machine", *_LEDGER], rows)
+
+
+def _csv(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(heads)
+    table.writerows(rows)
+    return buffer.getvalue()
+
+
+_RATIO_HEADS = ("Ratio of joules", "Value", "95 % interval", "P(ratio < 1)", "Boundary", "Evidence")
+
+
+def _ratios(document: Mapping[str, Any]) -> list[list[str]]:
+    """The table of ratios; those of an older file have no probability, and ranges instead of intervals."""
+    return [
+        [
+            f"{ratio['a']} ÷ {ratio['b']}",
+            times(ratio["value"]),
+            f"{_end(ratio['low'])} to {_end(ratio['high'])}",
+            chance(ratio.get("probability_below_1")),
+            ratio["boundary"] or NONE,
+            costs.grade(ratio["evidence"]),
+        ]
+        for ratio in document["ratios"]
+        if ratio["value"] is not None
+    ]
+
+
+def _end(value: float | None) -> str:
+    return NONE if value is None else times(value)
+
+
 def headings(document: Mapping[str, Any]) -> list[str]:
     """The columns of the short table."""
     quality = ["Feasible", "Gap"] if document["schedule"]["kind"] == "anneal" else ["Distance", "Effective samples"]
@@ -172,8 +229,15 @@ def cells(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[Cell]:
 
 
 def to_markdown(documents: Iterable[Mapping[str, Any]]) -> str:
-    """The verdict, a table of machines and the reasons for its gaps, in GitHub's Markdown."""
+    """The verdict, tables of machines and ratios and the reasons for their gaps, in GitHub's Markdown."""
     return "\n".join(_markdown(document) for document in documents)
+
+
+def checklist_markdown(document: Mapping[str, Any]) -> str:
+    """The fairness checklist of a comparison as a table."""
+    rows = [[one["item"], one["state"], one["reason"]] for one in checklist(document)]
+    heads = ["Fairness checklist", "State", "Why"]
+    return "\n".join([_md_row(heads), _md_row(["---"] * 3), *(_md_row(map(_md, row)) for row in rows), ""])
 
 
 def _markdown(document: Mapping[str, Any]) -> str:
@@ -198,7 +262,15 @@ def _markdown(document: Mapping[str, Any]) -> str:
             notes.append(f"- `{row['machine']}`: ran {_md(own)}")
         if why := gaps(document, row):
             notes.append(f"- `{row['machine']}`: {_md(why)}")
-    return "\n".join([*lines, *(["", *notes] if notes else []), *_markdown_lanes(document), ""])
+    return "\n".join(
+        [*lines, *(["", *notes] if notes else []), *_markdown_ratios(document), *_markdown_lanes(document), ""]
+    )
+
+
+def _markdown_ratios(document: Mapping[str, Any]) -> list[str]:
+    ratios = _ratios(document)
+    heads = [_md_row(map(_md, _RATIO_HEADS)), _md_row(["---"] * len(_RATIO_HEADS))]
+    return ["", "### Ratios", "", *heads, *(_md_row(map(_md, entries)) for entries in ratios)] if ratios else []
 
 
 def _markdown_lanes(document: Mapping[str, Any]) -> list[str]:
@@ -258,6 +330,9 @@ def _latex(document: Mapping[str, Any]) -> str:
         for row in document["rows"]
         if not row["refusal"] and gaps(document, row)
     ]
+    if ratios := _ratios(document):
+        lines += [r"\par\medskip", rf"\begin{{tabular}}{{{'l' * len(_RATIO_HEADS)}}}", r"\toprule"]
+        lines += [_tex_row(_RATIO_HEADS), r"\midrule", *map(_tex_row, ratios), r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
@@ -268,7 +343,7 @@ def _tex_row(entries: Iterable[str]) -> str:
 _TEX = {
     **{letter: "\\" + letter for letter in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"β": r"$\beta$", "µ": r"$\mu$", "×": r"$\times$", "≥": r"$\geq$", "≤": r"$\leq$", "−": "$-$"},
+    **{"β": r"$\beta$", "µ": r"$\mu$", "×": r"$\times$", "÷": r"$\div$", "≥": r"$\geq$", "≤": r"$\leq$", "−": "$-$"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "—": "---", "…": r"\ldots{}", "·": r"$\cdot$"},
 }
 _LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

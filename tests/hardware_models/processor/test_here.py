@@ -8,7 +8,7 @@ from scipy import stats
 
 import pbits
 from hardware_models.processor import Here, here, metered_watts
-from hardware_models.processor.here import NumpySweeps, Unavailable, sweeper, timed
+from hardware_models.processor.here import KernelSweeps, NumpySweeps, Unavailable, sweeper, timed
 from pbits.metering import Meter, MeterError, find_rapl
 from pbits.parameters import Evidence, Parameter
 
@@ -48,6 +48,33 @@ def test_draws_depend_on_the_seed_and_not_on_what_is_timed():
     runs = [pbits.run(RING, Here(tier), PLAN, seed=4) for tier in ("numpy", "kernels")]
     assert np.array_equal(runs[0].states, runs[1].states)
     assert np.array_equal(runs[0].states, pbits.run(RING, "ideal", PLAN, seed=4).states)
+
+
+@pytest.mark.parametrize(("layout", "chains"), [("counter", 8), ("bits", 600)])
+def test_what_is_timed_of_the_kernels_are_the_sweeps_of_a_run_and_no_new_start(layout, chains):
+    """Starting anew at each call took 22 times as long as a sweep of 512 chains of a 256² lattice."""
+    tier = KernelSweeps(RING, 0.8, chains, layout)
+    for sweeps in (3, 4):
+        tier.sweep(sweeps)
+    plan = pbits.Schedule(n_samples=1, n_warmup=0, steps_per_sample=7, beta=0.8, chains=chains)
+    run = pbits.run(RING, "ideal", plan, seed=0, layout=layout)
+    assert np.array_equal(np.concatenate([one.states() for one in tier._engines]), run.states[:, 0])
+
+
+def test_an_anneal_is_timed_at_all_of_its_temperatures():
+    """A random graph of degree 12 is swept five times as fast at β = 3 as at β = 0.1."""
+    plan = pbits.Schedule.anneal(sweeps=9, beta_start=0.1, beta_stop=3.0, chains=8)
+    tier = KernelSweeps(RING, plan.betas(), 8, "counter")
+    tier.sweep(9)
+    found = pbits.run(RING, "ideal", plan, seed=0, layout="counter").states[:, 0]
+    assert np.array_equal(tier._engines[0].states(), found)
+    assert pbits.run(RING, "cpu-here", plan, seed=0).device_time_s > 0
+
+
+def test_a_gpu_is_no_tier_of_the_processor():
+    run = pbits.run(RING, "cpu-here", PLAN, seed=1)
+    assert "another machine" in run.record["notes"]["tiers_that_did_not_run"][here.TIERS["cuda"]]
+    assert (Here().prices.boundary, Here("cuda").prices.boundary) == ("chip", "board")
 
 
 class Ticking(here.Sweeper):

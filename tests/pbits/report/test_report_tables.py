@@ -92,7 +92,7 @@ def test_a_ratio_with_an_open_end_is_no_proof(anneal):
 
 def test_markdown_has_equal_columns_and_escapes(anneal):
     anneal["rows"][0]["answer"]["text"] = "a | b * c; rest"
-    machines, _ = report.to_markdown([anneal]).split("###")
+    machines, *_ = report.to_markdown([anneal]).split("###")
     table = [line for line in machines.splitlines() if line.startswith("|")]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
     assert r"a \| b \* c" in table[2]
