@@ -64,7 +64,8 @@ def test_the_python_of_a_page_runs(page, tmp_path):
 # Pages that show what their Python prints.
 PRINTED = (
     "explanation/accounting", "explanation/analog_errors", "explanation/analog_neurons", "explanation/analog_scaling",
-    "explanation/baselines", "explanation/circuits", "explanation/compiling_matrices", "explanation/equal_quality", "explanation/gibbs_arrays",
+    "explanation/baselines",
+    "explanation/circuits", "explanation/compiling_matrices", "explanation/equal_quality", "explanation/gibbs_arrays",
     "explanation/gibbs_cells",
     "explanation/higher_order", "explanation/lattice_walk", "explanation/linear_algebra", "explanation/linear_noise",
     "explanation/permutation_moves", "explanation/sudoku", "explanation/ten_thousand",

@@ -370,6 +370,14 @@ class ClaimCheck:
         """Verdict, and a table of what breaks it."""
         return text.markdown(self)
 
+    def to_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write a row for the claim and one for each assumption that was changed to `path`, and return the path."""
+        return report.write_text(path, report.claims_csv([self.to_dict()]))
+
+    def to_latex(self) -> str:
+        """The verdict, and the ratio under each assumption, as a booktabs table."""
+        return report.claims_latex([self.to_dict()])
+
     def _reached(self, ratio: float) -> bool:
         return ratio >= self.claimed * (1 - _ROUNDING)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pbits.report import costs
 from pbits.report.quantities import words
 
 MET, NOT_MET, NOT_APPLICABLE = "met", "not met", "not applicable"
@@ -42,21 +43,28 @@ def _stated(document: Mapping[str, Any], ran: Sequence[Mapping[str, Any]]) -> It
             ran, lambda row: bool(row["sampling"] and row["sampling"]["converged"]), "every run has converged",
             "not converged, or not judged",
         )  # fmt: skip
-    tiers = {row["machine"]: row["notes"]["tier"] for row in ran if row["notes"].get("tier")}
+    tiers = {row["machine"]: tier for row in ran if (tier := costs.tier(row))}
     if tiers:
-        named = [f"{name}: {tier}{_modelled(tier)}" for name, tier in tiers.items()]
-        yield "Tier of the baseline", MET, "; ".join(named)
+        named = "; ".join(f"{name}: {tier}" for name, tier in tiers.items())
+        yield "Tier of the baseline, and why it is strong", MET, f"{named}; the fastest program that applies"
     else:
-        yield "Tier of the baseline", NOT_MET, "no machine of this comparison names one"
-
-
-def _modelled(tier: str) -> str:
-    return ", by a model, not a measurement" if "roofline" in tier or "apart" in tier else ""
+        yield "Tier of the baseline, and why it is strong", NOT_MET, "no machine of this comparison is a processor"
+    left = {row["machine"]: row["notes"]["not_charged"] for row in ran if row["notes"].get("not_charged")}
+    told = "; ".join(f"{name}: {', '.join(what)}" for name, what in left.items())
+    yield "What is not counted", MET if told else NOT_APPLICABLE, told or "no machine says that it leaves anything out"
+    yield "Read-out and programming counted", *_all(
+        ran, lambda row: bool(row["counts"].get("read")), "counted in every run, and priced where a price is stated",
+        "no read-outs counted",
+    )  # fmt: skip
 
 
 def _priced(document: Mapping[str, Any], ran: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
     ledgers = {row["machine"]: row["joules"]["at_boundary"] for row in ran}
     boundary = document["boundary"]
+    wide = boundary in ("wall", "facility")
+    yield "Host and supply included", MET if wide else NOT_MET, f"the boundary is {boundary or 'not common'}"
+    cooled = boundary == "facility"
+    yield "Cooling included", MET if cooled else NOT_MET, f"the boundary is {boundary or 'not common'}"
     yield "One boundary for all", MET if boundary else NOT_MET, document["boundary_note"]
     yield (
         "Joules of every machine",
@@ -89,6 +97,13 @@ def _priced(document: Mapping[str, Any], ran: Sequence[Mapping[str, Any]]) -> It
         yield "Uncertainty of every ratio", MET, "95 % intervals and P from a seeded Monte Carlo over all inputs"
     else:
         yield "Uncertainty of every ratio", NOT_MET, "a ratio without interval or probability"
+    hangs = any(ratio.get("tornado") for ratio in ratios)
+    yield (
+        "What each ratio hangs on",
+        MET if hangs else NOT_APPLICABLE,
+        ("a tornado over all inputs of each ratio" if hangs else "no ratio is stated"),
+    )
+    yield "Verdict from the weakest evidence", MET, "written from the ratio and the grades behind it"
     given = "; ".join(f"{name}: {one}" for name, one in document.get("usage", {}).items())
     yield "Programming, standby and calibration", MET if given else NOT_MET, given or "no usage was given"
 

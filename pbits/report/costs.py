@@ -131,6 +131,12 @@ def bottleneck(row: Mapping[str, Any]) -> str:
     return lanes.bottleneck(timeline, schedule["steps_per_sample"] if schedule["kind"] == "sample" else None)
 
 
+def tier(row: Mapping[str, Any]) -> str:
+    """What program a processor was timed as; a model is called one. Empty for other machines."""
+    name = row["notes"].get("tier") or ""
+    return f"{name}, by a model, not a measurement" if name in ("roofline", "apart") else name
+
+
 def goal(document: Mapping[str, Any]) -> str:
     """What counts as solved; empty where nothing does."""
     if document["goal"] is None:

@@ -179,6 +179,7 @@ def _facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     for row in document["rows"]:
         if own := costs.own_schedule(document, row):
             facts.append((f"Schedule of {row['machine']}", own))
+    facts += [(f"Usage of {machine}", usage) for machine, usage in sorted(document.get("usage", {}).items())]
     for machine, uplifts in sorted(document["uplifts"].items()):
         given = "; ".join(f"to {boundary}: {uplift}" for boundary, uplift in sorted(uplifts.items()))
         facts.append((f"Uplift given for {machine}", given))

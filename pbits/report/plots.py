@@ -360,7 +360,7 @@ def break_even_map(map: Mapping[str, Any], key: str, claimed: float | None = Non
             if value is not None and np.nanmin(ratio) < value < np.nanmax(ratio):
                 axes.contour(x, y, power, levels=[math.log10(value)], colors=colour, linestyles=style)
                 name = "equal" if value == 1 else f"{times(value)}×, as claimed"
-                handles.append(Line2D([], [], color=colour, linestyle=style, label=name))
+                handles.append(Line2D([], [], color=colour, ls=style, label=name))
         axes.set_xscale("log")
         axes.set_yscale("log")
         for axis, side in ((axes.xaxis, map["x"]), (axes.yaxis, map["y"])):
@@ -470,7 +470,7 @@ def file_bytes(drawing: Drawing, form: str) -> bytes:
     """
     # Without a date; matplotlib names the keys differently in each format.
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
-    fonts = {"svg.fonttype": "path", "pdf.fonttype": 42, "svg.hashsalt": "pbits"}
+    fonts: dict[Any, Any] = {"svg.fonttype": "path", "pdf.fonttype": 42, "svg.hashsalt": "pbits"}
     buffer = io.BytesIO()
     with styled(), matplotlib.rc_context(fonts), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

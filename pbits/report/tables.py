@@ -11,14 +11,14 @@ from typing import Any
 from pbits.report import costs, lanes
 from pbits.report.checklist import checklist
 from pbits.report.costs import Cell, gaps, schedule_text
-from pbits.report.quantities import NONE, chance, percent, si, times
+from pbits.report.quantities import NONE, amount, chance, percent, si, times
 
 #: Columns of the flat table, in order, with units in their names. An empty cell is unknown, never zero.
 #: The schedule is the row's own. `joules…` are at `boundary`; `stated_joules` at `stated_boundary`, that of the
 #: machine's own prices.
 COLUMNS = (
     *("problem", "model", "sites", "model_fingerprint", "seed", "metric", "goal"),
-    *("machine", "title", "illustrative", "catalogue_date", "refusal"),
+    *("machine", "title", "tier", "illustrative", "catalogue_date", "refusal"),
     *("schedule", "schedule_kind", "chains", "steps", "n_samples", "n_warmup", "steps_per_sample"),
     *("beta", "beta_start", "shape", "levels", "step_s", "step_tau", "stop_at"),
     *("best_energy", "objective", "objective_unit", "feasible", "feasible_fraction", "gap_fraction"),
@@ -74,6 +74,7 @@ def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _measured(row: Mapping[str, Any]) -> dict[str, Any]:
     answer, sampling, distance = row["answer"], row["sampling"] or {}, row["distance"] or {}
     return {
+        "tier": row["notes"].get("tier"),
         "illustrative": row["illustrative"],
         "catalogue_date": row["catalogue_date"],
         "best_energy": answer["best_energy"],
@@ -156,6 +157,96 @@ def ledgers_csv(documents: Iterable[Mapping[str, Any]]) -> str:
         for one in row["joules"]["at_boundary"]["rows"]
     ]
     return _csv(["problem", "machine", *_LEDGER], rows)
+
+
+_COMPONENTS = ("Item", "Count", "Price", "Range", "Joules", "Boundary", "Evidence", "Source")
+
+
+def ledger_markdown(row: Mapping[str, Any]) -> str:
+    """The ledger of one machine: every component of its joules, with its evidence and source, and the total."""
+    lines = [_md_row(_COMPONENTS), _md_row(["---"] * len(_COMPONENTS))]
+    lines += [_md_row(map(_md, entries)) for entries in _components(row)]
+    return "\n".join([*lines, ""])
+
+
+def ledger_latex(row: Mapping[str, Any]) -> str:
+    r"""The same for a paper; it needs `\usepackage{booktabs}`."""
+    *components, whole = _components(row)
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{'l' * len(_COMPONENTS)}}}",
+            r"\toprule",
+            _tex_row(_COMPONENTS),
+            r"\midrule",
+            *map(_tex_row, components),
+            r"\midrule",
+            _tex_row(whole),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _components(row: Mapping[str, Any]) -> list[list[str]]:
+    """The rows of a ledger, and the total."""
+    ledger = row["joules"]["at_boundary"]
+    found = []
+    for one in ledger["rows"]:
+        unit = one["unit"]
+        priced = NONE if one["price"] is None else amount(one["price"], unit)
+        ends = NONE if one["low"] is None else f"{amount(one['low'], unit)} to {amount(one['high'], unit)}"
+        joules = f"in {one['included_in']}" if one["included_in"] else si(one["joules"], "J")
+        counted = si(one["count"], {"W": "s", "1": "J"}.get(unit, ""))
+        source = f"{one['source']}, {one['locator']}" if one["locator"] else one["source"]
+        grade = costs.grade(one["evidence"])
+        found.append([one["item"], counted, priced, ends, joules, one["boundary"], grade, source or NONE])
+    total = costs.total(ledger).text
+    return [*found, ["Whole run", "", "", "", total, ledger["boundary"] or NONE, costs.grade(ledger["evidence"]), ""]]
+
+
+_CLAIM = ("name", "statement", "claimed", "boundary", "quality", "holds")
+_CLAIM_RATIO = ("value", "median", "low", "high", "probability")
+
+
+def claims_csv(documents: Iterable[Mapping[str, Any]]) -> str:
+    """One row per claim, and one for each assumption that was changed in it; `kind` says which."""
+    rows = []
+    for document in documents:
+        told, ratio = [document.get(key) for key in _CLAIM], document["ratio"] or {}
+        last = [document["evidence"], document["verdict"]]
+        rows.append([*told[:1], "claim", "", *told[1:], *map(ratio.get, _CLAIM_RATIO), *last])
+        for one in document["breaks"]:
+            found = [one["ratio"], None, None, None, None, None, one["note"]]
+            rows.append([*told[:1], one["kind"], one["label"], *told[1:-1], one["holds"], *found])
+    return _csv(["name", "kind", "assumption", *_CLAIM[1:], *_CLAIM_RATIO, "evidence", "text"], rows)
+
+
+def claims_latex(documents: Iterable[Mapping[str, Any]]) -> str:
+    r"""A table for each claim: its verdict, and the ratio under each assumption; it needs `\usepackage{booktabs}`."""
+    tables = []
+    for document in documents:
+        rows = [["as stated", document["ratio"]["value"], document["holds"]]] if document["ratio"] else []
+        rows += [[one["label"], one["ratio"], one["holds"]] for one in document["breaks"]]
+        words = {True: "holds", False: "does not hold", None: NONE}
+        tables.append(
+            "\n".join(
+                [
+                    r"\begin{table}",
+                    rf"\caption{{{_tex(document['verdict'])}}}",
+                    r"\begin{tabular}{lll}",
+                    r"\toprule",
+                    _tex_row(["Assumption", "Ratio", "Claim"]),
+                    r"\midrule",
+                    *(_tex_row([label, times(ratio), words[holds]]) for label, ratio, holds in rows),
+                    r"\bottomrule",
+                    r"\end{tabular}",
+                    r"\end{table}",
+                    "",
+                ]
+            )
+        )
+    return "\n".join(tables)
 
 
 def _csv(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -290,7 +381,9 @@ def _circumstances(document: Mapping[str, Any]) -> list[str]:
     found = [schedule_text(document["schedule"]), f"seed {document['seed']}", f"boundary {document['boundary_note']}"]
     if goal := costs.goal(document):
         found.append(f"counts as solved: {goal}")
-    return found
+    ran = [row for row in document["rows"] if not row["refusal"]]
+    found += [f"{row['machine']} timed as {tier}" for row in ran if (tier := costs.tier(row))]
+    return found + [f"usage of {name}: {usage}" for name, usage in sorted(document.get("usage", {}).items())]
 
 
 def _md_row(entries: Iterable[str]) -> str:

@@ -6,13 +6,17 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import resources
 
 import pytest
 
+import pbits
 from pbits import report
+from pbits.parameters import Evidence
+from pbits.report import plots
 from pbits.report.schema import SCHEMAS, json_schema, schema_text
 
 SWINGS = [
@@ -122,3 +126,58 @@ def test_tables_of_ratios_and_of_components(full):
     assert sum(float(one["joules"]) for one in parts) == pytest.approx(6.624e-11)
     assert "0.0031 | 2 × 10⁻⁴ to 0.04 | 97 % | board | assumed" in report.to_markdown([full])
     assert r"chip-a $\div$ chip-b & 0.0031" in report.to_latex([full])
+
+
+def test_bars_of_a_tornado_start_at_the_value():
+    """A lopsided swing: from 2 down to 1 and up to 50, not from √50."""
+    swing = {"label": "a number", "keys": ["a"], "low": 1.0, "high": 50.0, "share": 1.0, "evidence": "assumed"}
+    drawn = []
+    bars = plots.Axes.barh
+
+    def noted(self, place, width, left, **options):
+        drawn.append(sorted((left, left + width)))
+        return bars(self, place, width, left=left, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots.Axes, "barh", noted)
+        plots.tornado([swing], 2.0, "ratio", "k")
+    assert drawn == [[1.0, 2.0], [2.0, 50.0]]
+
+
+def test_a_ledger_as_a_table(anneal):
+    row = next(row for row in anneal["rows"] if not row["refusal"])
+    lines = report.ledger_markdown(row).splitlines()
+    assert len(lines) == 2 + len(row["joules"]["at_boundary"]["rows"]) + 1
+    assert all(line.count(" | ") == 7 for line in lines)
+    assert lines[-1].startswith("| Whole run |")
+    table = report.ledger_latex(row)
+    assert table.count(r"\\") == len(lines) - 1
+    assert table.count("tabular") == 2
+
+
+def test_claims_as_tables():
+    checks = [pbits.Claim.load(name).check() for name in ("extropic-dtm", "singh-cmos-smtj")]
+    rows = list(csv.DictReader(io.StringIO(report.claims_csv([one.to_dict() for one in checks]))))
+    stated = [row for row in rows if row["kind"] == "claim"]
+    assert [row["name"] for row in stated] == ["extropic-dtm", "singh-cmos-smtj"]
+    assert float(stated[0]["value"]) == pytest.approx(checks[0].ratio.value)
+    assert stated[1]["value"] == ""
+    others = [row for row in rows if row["kind"] == "alternative"]
+    assert {row["assumption"] for row in others} >= {one.label for one in checks[0].breaks if one.kind == "alternative"}
+    table = checks[0].to_latex()
+    assert table.count(r"\begin{tabular}") == table.count(r"\end{tabular}") == 1
+    assert "does not hold" in table
+    assert not re.search("[βµ×≥≤÷]", table)
+
+
+def test_nothing_is_called_measured_whose_inputs_are_not():
+    """The verdict and the summary name the weakest grade of any number that a ratio rests on."""
+    ring = pbits.IsingModel.from_edges(4, [(k, (k + 1) % 4) for k in range(4)], 0.3)
+    plan = pbits.Schedule(n_samples=1000, n_warmup=50, chains=16)
+    found = pbits.compare(ring, ["fpga-all-to-all", "gpu-h100-sxm"], plan, seed=1)
+    ratio = found.ratio("fpga-all-to-all", "gpu-h100-sxm")
+    grades = {one.evidence for one in ratio.account.inputs.values() if one.evidence is not None}
+    assert ratio.evidence is Evidence.weakest(grades) is not Evidence.MEASURED
+    for text in (found.verdict(), report.summary([found.to_dict()])):
+        assert f"weakest evidence: {ratio.evidence.value}" in text
+        assert "evidence: measured" not in text
