@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 IDLE = "power.idle"
 STANDBY = "power.standby"
+_UPLIFTED = frozenset(f"{name} power" for name in BOUNDARIES)
 CALIBRATION = "calibration"
 
 
@@ -229,7 +230,7 @@ def price(
     run: Run,
     boundary: str | None = None,
     prices: PriceTable | None = None,
-    uplifts: Mapping[str, Uplift | Mapping[str, float]] | None = None,
+    uplifts: Mapping[str, Uplift | Mapping[str, Any]] | None = None,
     *,
     full_batch: bool = False,
     usage: Usage | None = None,
@@ -248,8 +249,8 @@ def price(
         Instead of those stored with the run.
     uplifts : mapping, optional
         Your own, by the boundary reached: an `Uplift`, which is the whole of that step, or {"factor": 1.2, "power_w":
-        10.0}, which come before the machine's, count as assumed and have no range; what is not given is what
-        the machine states, or nothing.
+        10.0}, which come before the machine's, count as assumed; what is not given is what the machine
+        states, or nothing. Each is a number, a range (low, high) or a `Parameter`.
     full_batch : bool
         Charge a machine that many runs can share (a processor, an array that holds many copies) this run's share of
         a batch large enough to fill it, instead of all the time that this run alone took. Nothing changes for a
@@ -275,6 +276,8 @@ def price(
     usage = Usage() if usage is None else usage
     prices = run.prices if prices is None else prices
     known = {} if prices is None else prices.uplifts
+    if prices is not None:
+        _check_wider(run.machine, prices.boundary, uplifts or {})
     own = {check_boundary(name): _given_uplift(name, given, known.get(name)) for name, given in (uplifts or {}).items()}
     if prices is None:
         return _unknown(run, boundary, f"{run.machine} states no prices", full_batch, usage)
@@ -313,6 +316,17 @@ def price(
         else:
             account.widen(name, uplift, powered)
     return account.ledger(run, BOUNDARIES[reached], full_batch, usage)
+
+
+def _check_wider(machine: str, stated: str, uplifts: Mapping[str, Any]) -> None:
+    """Refuse an uplift that leads nowhere, which would be printed and change nothing."""
+    for name in uplifts:
+        if BOUNDARIES.index(check_boundary(name)) <= BOUNDARIES.index(stated):
+            wider = BOUNDARIES[BOUNDARIES.index(stated) + 1 :]
+            raise ValueError(
+                f"an uplift to {name!r} is given for {machine}, whose prices include the whole {stated}; give one to "
+                f"{', '.join(wider) or 'no boundary: there is none wider'}"
+            )
 
 
 def batch_share(share: Figure, alone: Figure, left: Figure) -> Figure:
@@ -363,6 +377,7 @@ class _Account:
         self.standing: float | None = None
         self.formula = ""
         self.inputs: dict[str, Input] = {}
+        self.clocks: dict[str, Figure] = {}
 
     def charge(self, run_counts: Mapping[str, float], times: Mapping[str, Figure], prices: PriceTable) -> None:
         counts = {item: Figure.of(count) for item, count in run_counts.items()}
@@ -373,6 +388,8 @@ class _Account:
         table = prices.items()
         for item, count in counts.items():
             unit = "W" if item.startswith("power.") else "J"
+            if unit == "W" and count.value:
+                self.clocks[self._amount(item, count, "s")] = count
             entry = table.get(item)
             if not isinstance(entry, Included):
                 self._add(item, count, entry, unit, prices.boundary)
@@ -386,6 +403,8 @@ class _Account:
         table = prices.items()
         entry = table.get(STANDBY, table.get(IDLE))
         # What another price includes is paid by what the machine does, and in standby it does nothing.
+        if seconds.value:
+            self.clocks[self._amount(STANDBY, seconds, "s")] = seconds
         self._add(STANDBY, seconds, entry if isinstance(entry, Parameter) else None, "W", prices.boundary)
 
     def calibrate(self, usage: Usage, prices: PriceTable) -> None:
@@ -464,10 +483,20 @@ class _Account:
             self.busy += 0.0 if item in (IDLE, STANDBY) else priced.value
             self.low += priced.low
             self.high += priced.high
-            amount = self._amount(item, count, "s" if unit == "W" else "1")
+            amount = (
+                self._powered(count) if item in _UPLIFTED else self._amount(item, count, "s" if unit == "W" else "1")
+            )
             term = f"{amount} * {self._input(item, entry)}"
             self.formula = f"{self.formula} + {term}" if self.formula else term
         self.rows.append(_row(item, count, entry, unit, boundary, joules=joules))
+
+    def _powered(self, seconds: Figure) -> str:
+        """All seconds in which the machine is on: those of its states where they add up to them, so that one number
+        stands for each stretch of time wherever it is charged."""
+        known = [one.value or 0.0 for one in self.clocks.values()]
+        if seconds.value and known and math.isclose(sum(known), seconds.value, rel_tol=1e-9):
+            return f"({' + '.join(self.clocks)})"
+        return self._amount("powered", seconds, "s")
 
     def _input(self, item: str, entry: Parameter, **bounds: float) -> str:
         one = Input.of(entry, slug(f"{self.machine} {item}"), f"{_named(item)} of {self.machine}", **bounds)
@@ -535,26 +564,39 @@ def _row(
     )
 
 
-def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, float], known: Uplift | None) -> Uplift:
+def _given_uplift(boundary: str, uplift: Uplift | Mapping[str, Any], known: Uplift | None) -> Uplift:
     """An uplift of the user's; of a mapping, what it does not give is what the machine states."""
     if isinstance(uplift, Uplift):
         return uplift
+    where = f"uplifts[{boundary!r}]"
+    if not isinstance(uplift, Mapping):
+        raise ValueError(f"{where} is {uplift!r}; give {{'factor': …, 'power_w': …}}, or an Uplift")
     if not set(uplift) <= {"factor", "power_w"}:
-        raise ValueError(f"uplifts[{boundary!r}] has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'")
+        raise ValueError(f"{where} has keys {sorted(uplift)}; allowed are 'factor' and 'power_w'")
     if not uplift:
-        raise ValueError(f"uplifts[{boundary!r}] is empty; an uplift needs a factor, a power, or both")
+        raise ValueError(f"{where} is empty; an uplift needs a factor, a power, or both")
     stated = {} if known is None else {"factor": known.factor, "power": known.power}
     parts = {key: part for key, part in stated.items() if part is not None and part.value is not None}
-    parts |= {
-        key: Parameter(
-            value=float(uplift[given]),
-            unit=unit,
-            low=float(uplift[given]),
-            high=float(uplift[given]),
-            evidence=Evidence.ASSUMED,
-            note="given by the user",
-        )
-        for key, given, unit in (("factor", "factor", "1"), ("power", "power_w", "W"))
-        if given in uplift
-    }
-    return Uplift(**parts)
+    for key, given, unit in (("factor", "factor", "1"), ("power", "power_w", "W")):
+        if given in uplift:
+            parts[key] = _given(uplift[given], unit, f"{where}[{given!r}]")
+            if parts[key].value is None:
+                del parts[key]
+    return Uplift(**parts) if parts else Uplift(factor=_given(1.0, "1", where))
+
+
+def _given(value: Any, unit: str, where: str) -> Parameter:
+    """A number of the user's: exact, a range (low, high) about its middle, or a parameter; 0 W is nothing at all."""
+    if isinstance(value, Parameter):
+        return value
+    ends: Any = value if isinstance(value, list | tuple) else (value, value)
+    try:
+        low, high = map(float, ends)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where} is {value!r}; give a number, a range (low, high), or a Parameter") from None
+    if unit == "W" and high == 0:
+        return Parameter(value=None, unit=unit, note="given by the user: none")
+    if not (0 < low <= high < math.inf):
+        raise ValueError(f"{where} is {value!r}; it must be positive and finite, and a range in order")
+    middle = math.sqrt(low * high) if low < high else low
+    return Parameter(value=middle, unit=unit, low=low, high=high, evidence=Evidence.ASSUMED, note="given by the user")

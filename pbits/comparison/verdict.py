@@ -10,6 +10,7 @@ import numpy as np
 
 from pbits import report
 from pbits.parameters import BOUNDARIES
+from pbits.report.costs import tier
 from pbits.result import Run
 
 if TYPE_CHECKING:
@@ -142,15 +143,14 @@ def _chance(p: float) -> str:
 def _called(comparison: Comparison, machine: str) -> str:
     run = comparison.runs[machine]
     asides = ["illustrative"] if run.record["machine"]["illustrative"] else []
-    if tier := _tier(run):
-        modelled = any(word in tier for word in ("roofline", "apart")) and "model" not in tier
-        asides.append(f"{tier}, by a model, not a measurement" if modelled else tier)
+    if named := _tier(run):
+        asides.append(named)
     return f"{machine} ({'; '.join(asides)})" if asides else machine
 
 
 def _tier(run: Run) -> str:
     """What kind of program a processor was timed as; empty for other machines."""
-    return run.record["notes"].get("tier") or ""
+    return tier({"notes": run.record["notes"]})
 
 
 def _unknown_law(one: Run | None) -> str:

@@ -131,10 +131,17 @@ def bottleneck(row: Mapping[str, Any]) -> str:
     return lanes.bottleneck(timeline, schedule["steps_per_sample"] if schedule["kind"] == "sample" else None)
 
 
+_TIERS = {
+    "published": "published rate",
+    "roofline": "roofline: a model, not a measurement",
+    "apart": "chains apart in its units: a model, not a measurement",
+}
+
+
 def tier(row: Mapping[str, Any]) -> str:
     """What program a processor was timed as; a model is called one. Empty for other machines."""
     name = row["notes"].get("tier") or ""
-    return f"{name}, by a model, not a measurement" if name in ("roofline", "apart") else name
+    return _TIERS.get(name, name)
 
 
 def goal(document: Mapping[str, Any]) -> str:

@@ -235,8 +235,13 @@ def test_your_own_uplift_comes_first_and_is_assumed():
     assert price(run(), "board", uplifts={"board": own}).joules == 72
 
 
-def test_an_uplift_beside_the_way_changes_nothing():
-    assert price(run(), uplifts={"core": {"factor": 9.0}, "wall": {"factor": 9.0}}).joules == 68
+def test_an_uplift_beyond_the_boundary_changes_nothing():
+    assert price(run(), uplifts={"wall": {"factor": 9.0}}).joules == 68
+
+
+def test_an_uplift_that_leads_nowhere_is_refused():
+    with pytest.raises(ValueError, match="prices include the whole chip; give one to board, wall, facility"):
+        price(run(), uplifts={"core": {"factor": 9.0}})
 
 
 @pytest.mark.parametrize(
@@ -247,6 +252,10 @@ def test_an_uplift_beside_the_way_changes_nothing():
         ({"uplifts": {"board": {"factor": 0.5}}}, "at least as many joules"),
         ({"uplifts": {"board": {"watts": 5.0}}}, "allowed are 'factor' and 'power_w'"),
         ({"uplifts": {"board": {}}}, "a factor, a power, or both"),
+        ({"uplifts": {"board": 1.2}}, r"uplifts\['board'\] is 1.2; give"),
+        ({"uplifts": {"board": {"factor": "much"}}}, r"uplifts\['board'\]\['factor'\] is 'much'"),
+        ({"uplifts": {"board": {"power_w": (5.0, 1.0)}}}, "a range in order"),
+        ({"uplifts": {"board": {"power_w": -5.0}}}, "positive and finite"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -359,3 +368,33 @@ def test_what_a_user_does_not_give_of_an_uplift_stays_the_machines():
     run = replace(run, prices=replace(prices, uplifts={"board": silent}))
     assert joules({"factor": 2.0}) == pytest.approx(2.0)
     assert price(run, "board").joules is None
+
+
+def test_an_uplift_may_have_a_range():
+    prices = PriceTable(boundary="chip", operations={"update": known(1.0, 1.0, 1.0)})
+    ledger = price(
+        FakeRun(counts={"update": 1.0}, prices=prices), "board", uplifts={"board": {"factor": (1.0, 4.0), "power_w": 0}}
+    )
+    assert ledger.joules == pytest.approx(2.0)
+    assert ledger.interval == pytest.approx((1.0, 4.0))
+    assert [row.item for row in ledger.rows if "board" in row.item] == ["board factor"]
+
+
+def test_seconds_are_one_number_wherever_they_are_charged():
+    """Idle and board seconds of a machine are no separate inputs: a slider moves both."""
+    table = PriceTable(
+        boundary="chip",
+        operations={"update": known(1.0, 1.0, 1.0)},
+        power={"active": Included(in_="update"), "idle": known(2.0, 2.0, 2.0, unit="W")},
+    )
+    seconds = {"active": Figure(1.0, 0.5, 2.0, Evidence.MEASURED), "idle": Figure(3.0, 1.0, 9.0, Evidence.MEASURED)}
+    fake = FakeRun(counts={"update": 1.0}, seconds=seconds, device_time_s=4.0, prices=table)
+    ledger = price(fake, "board", uplifts={"board": {"power_w": 10.0}})
+    assert ledger.joules == pytest.approx(1.0 + 2.0 * 3.0 + 10.0 * 4.0)
+    assert ledger.account.value == pytest.approx(ledger.joules)
+    moved = ledger.account.evaluate({"toy_power_idle_seconds": 5.0})
+    assert moved == pytest.approx(1.0 + 2.0 * 5.0 + 10.0 * 6.0)
+    assert {one for one in ledger.account.inputs if "seconds" in one} == {
+        "toy_power_active_seconds",
+        "toy_power_idle_seconds",
+    }
