@@ -302,8 +302,17 @@ class Account:
 
     @cached_property
     def value(self) -> float:
-        """With every input at its value."""
-        return float(self.evaluate({}))
+        """With every input at its value.
+
+        Raises
+        ------
+        ValueError
+            Where the formula has no finite value there.
+        """
+        found = float(self.evaluate({}))
+        if not math.isfinite(found):
+            raise ValueError(f"the formula {self.formula!r} comes to {found} with its inputs at their values")
+        return found
 
     @property
     def evidence(self) -> Evidence | None:
@@ -473,7 +482,8 @@ class Account:
                 k += 1
                 fresh = f"{key}_{k}"
             renamed[key], inputs[fresh] = fresh, replace(one, key=fresh)
-        formula = re.sub(r"[^\W\d]\w*", lambda found: renamed.get(found[0], found[0]), other.formula)
+        # A name begins after neither a digit nor a point: the e6 of 1e6 and of 1.e6 is none.
+        formula = re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: renamed.get(found[0], found[0]), other.formula)
         return Account(f"({self.formula}) {symbol} ({formula})", inputs)
 
 

@@ -396,8 +396,9 @@ def compare(
     if boundary is not None:
         check_boundary(boundary)
     uplifts = _uplifts(uplift or [])
-    for name in machine or []:
-        pbits.load(name)
+    # An uplift names a machine as -m does, or by its own name.
+    own = {name: pbits.load(name).name for name in machine or []}
+    uplifts = {own.get(name, name): given for name, given in uplifts.items()}
     if seed is None:
         # The main job is the same for everyone; else one seed serves all problems of a call.
         seed = fresh_seed() if problems else 1

@@ -322,7 +322,7 @@ def to_solution(
     Raises
     ------
     ValueError
-        For successes not between 0 and trials, or a confidence outside (0, 1).
+        For successes not between 0 and trials, a confidence outside (0, 1), or a cost that is negative or not finite.
 
     Examples
     --------
@@ -334,6 +334,10 @@ def to_solution(
     0.0615
     """
     bounds = success_interval(successes, trials)
+    if cost is not None and not 0 <= cost < math.inf:
+        raise ValueError(
+            f"cost is {cost}; a run takes a finite amount that is not negative, None where it is not known"
+        )
     about = {"successes": successes, "trials": trials, "confidence": confidence, "parallel": parallel}
 
     def spent(p: float) -> float | None:

@@ -19,7 +19,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -462,6 +462,18 @@ class PriceTable:
     def items(self) -> dict[str, Parameter | Included]:
         """Every price by the name that `Included` uses: "update", "power.active"."""
         return {**self.operations, **{f"power.{state}": price for state, price in self.power.items()}}
+
+    def with_prices(self, given: Mapping[str, Parameter]) -> PriceTable:
+        """The table with some prices replaced or added: "update", "read", "power.idle", ….
+
+        Raises
+        ------
+        ValueError
+            For a price in another unit.
+        """
+        power = {name.removeprefix("power."): one for name, one in given.items() if name.startswith("power.")}
+        operations = {name: one for name, one in given.items() if not name.startswith("power.")}
+        return replace(self, operations={**self.operations, **operations}, power={**self.power, **power})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives back an equal table."""

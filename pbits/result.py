@@ -294,7 +294,9 @@ class Run:
             if schema <= SCHEMA:
                 return cls._unpack(header, arrays)
         except _NOT_A_RUN as error:
-            raise ValueError(f"{source} is not a whole run file (cut short, or something else): {error}") from error
+            # NumPy takes what is no archive for a pickle, and offers to read it unsafely.
+            why = "" if "pickle" in str(error) else f": {error}"
+            raise ValueError(f"{source} is not a whole run file (cut short, or something else){why}") from error
         raise ValueError(f"{source} has schema {schema}; this version reads up to {SCHEMA}: update pbits")
 
     @classmethod

@@ -596,7 +596,10 @@ def _quality(quality: str | None, machine: Given, rival: Given, absolute: tuple[
             raise ValueError(
                 f"{unequal}. To divide all the same, say quality={NOT_MATCHED!r}, and the verdict will too"
             )
-        return quality or f"the same question, by {comparison.metric}"
+        found = comparison.ratio(one, other)
+        known = found.quality if found is not None else ""
+        told = quality or f"the same question, by {comparison.metric}"
+        return f"{told}; {known}" if known else told
     if quality:
         return quality
     if absolute is not None:
@@ -631,7 +634,7 @@ def _over(rival: Side, machine: Side) -> Account | None:
     if rival.account is None or machine.account is None:
         return None
     account = rival.account / machine.account
-    if not (math.isfinite(account.value) and account.value > 0):
+    if not (rival.account.value > 0 and machine.account.value > 0):
         raise ValueError(
             f"the rival takes {rival.account.value:g} and the machine {machine.account.value:g}; both must be above 0"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pbits.parameters import Evidence, parse_quantity
@@ -41,6 +42,9 @@ def _head(check: ClaimCheck) -> str:
         sure = "does not hold" if check.probability <= 1 - _SURE else "does not hold at the stated values"
     # Without a range there is no chance in it.
     chances = f", P(it holds) {_equals(chance(check.probability))}" if check.tornado else ""
+    if check.absolute is not None and math.isclose(check.ratio.value, 1.0, rel_tol=1e-9):
+        # Half of the draws lie above any number that is its own median.
+        chances += " by construction, since the claim is the number that it is checked with"
     return f"The claim of {what} {where} {sure}: found {found(check)}{chances}"
 
 
@@ -135,6 +139,9 @@ def console(check: ClaimCheck) -> str:
         wide = max(len(_left(check, row)) for row in shown)
         lines += [f"  {_left(check, row):>{wide}}  {'holds ' if row.holds else 'breaks'}  {row.label}" for row in shown]
         lines += _more(len(swaps) - len(shown))
+    if check.tornado:
+        lines += ["", "What it hangs on, as stated"]
+        lines += [f"  {one.share:4.0%}  {one.label}" for one in check.tornado[:3] if one.share >= 0.005]
     if check.break_evens:
         lines += ["", "Where the claim turns, one number at a time"]
         shown = check.break_evens[:_SHOWN]

@@ -350,7 +350,8 @@ class Comparison:
         for name in (a, b):
             self._check(name)
             if name not in self.runs:
-                return None, f"{name} refused the problem"
+                refusal = next(row.refusal for row in self.rows if row.machine == name)
+                return None, f"{name} refused the problem: {'; '.join(refusal)}"
         boundary = self.boundary or common_boundary({name: self.runs[name] for name in (a, b)}, self.uplifts)
         if boundary is None:
             return None, f"no boundary can be stated for both {a} and {b}: {self._missing(a, b)}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pbits import report
 from pbits.errors import histogram, ideal_law, law_table
 from pbits.ledger import price
+from pbits.parameters import Parameter, Uplift
 from pbits.plain import plain
 from pbits.reference import exact
 from pbits.result import Run
@@ -36,7 +39,10 @@ def of(comparison: Comparison) -> dict[str, Any]:
             "seed": comparison.seed,
             "boundary": comparison.boundary,
             "boundary_note": comparison.boundary_note,
-            "uplifts": {name: {b: str(u) for b, u in given.items()} for name, given in comparison.uplifts.items()},
+            "uplifts": {
+                name: {boundary: _uplift(one) for boundary, one in given.items()}
+                for name, given in comparison.uplifts.items()
+            },
             "usage": {name: str(one) for name, one in comparison.usage.items()},
             "metric": comparison.metric,
             "goal": comparison.goal,
@@ -165,3 +171,16 @@ def _thinned(one: Run) -> dict[str, Any]:
         "lowest": energies[:, picked].min(axis=0).tolist(),
         "highest": energies[:, picked].max(axis=0).tolist(),
     }
+
+
+def _uplift(given: Uplift | Mapping[str, Any]) -> str:
+    """An uplift of the user's in words: "× 1.15, 20 W"."""
+    parts = vars(given) if isinstance(given, Uplift) else {"factor": given.get("factor"), "power": given.get("power_w")}
+    told = []
+    for name, part in parts.items():
+        if part is None:
+            continue
+        values = [part.value] if isinstance(part, Parameter) else part if isinstance(part, list | tuple) else [part]
+        text = " to ".join(report.number(value) for value in values)
+        told.append(f"× {text}" if name == "factor" else f"{text} W")
+    return ", ".join(told)

@@ -13,6 +13,7 @@ from pbits.diagnostics import Observables, diagnose
 from pbits.errors import MAX_SITES
 from pbits.ledger import price
 from pbits.models import EnergyModel
+from pbits.parameters import Parameter
 from pbits.problems.base import Problem
 from pbits.result import Run
 from pbits.runner import run, suggested_schedule
@@ -32,6 +33,7 @@ def compare(
     boundary: str | None = None,
     uplifts: Uplifts | None = None,
     usage: Usage | Mapping[str, Usage] | None = None,
+    prices: Mapping[str, Mapping[str, Parameter]] | None = None,
     goal: float | None = None,
     observables: Observables | None = None,
     distance: float | None = None,
@@ -64,6 +66,9 @@ def compare(
     usage : Usage, or mapping of machine to Usage, optional
         What runs share with others, and what stands idle between them, see `pbits.Usage`: of all machines, or of each.
         By default a run is alone, and is charged a whole programming.
+    prices : mapping of machine to mapping, optional
+        Prices of your own, such as {"extropic-z1": {"power.idle": pbits.Parameter(…)}}, in place of what the machine
+        states or does not state; each row of a ledger shows their evidence and note.
     goal : float, optional
         For anneals: the objective (or, for a plain model, the energy) that counts as solved. By default the
         problem's own goal, else the best that any machine handed over.
@@ -107,7 +112,7 @@ def compare(
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise ValueError(f"{', '.join(sorted(repeated))} is named more than once; name each machine once")
-    _check_machines({"uplifts": uplifts, "usage": usage}, names)
+    _check_machines({"uplifts": uplifts, "usage": usage, "prices": prices}, names)
     seed = fresh_seed() if seed is None else seed
     posed = problem if isinstance(problem, Problem) else None
     common = schedule or suggested_schedule(problem)
@@ -122,7 +127,7 @@ def compare(
         except NotMappable as refusal:
             drafts.append(Row(machine=substrate.name, title=title, refusal=refusal.reasons))
             continue
-        drafts.append(Row(machine=substrate.name, title=title, run=one))
+        drafts.append(Row(machine=substrate.name, title=title, run=_repriced(one, prices, substrate.name)))
     return _compared(
         drafts,
         boundary=boundary,
@@ -145,6 +150,7 @@ def compare_runs(
     boundary: str | None = None,
     uplifts: Uplifts | None = None,
     usage: Usage | Mapping[str, Usage] | None = None,
+    prices: Mapping[str, Mapping[str, Parameter]] | None = None,
     goal: float | None = None,
     observables: Observables | None = None,
     distance: float | None = None,
@@ -158,7 +164,7 @@ def compare_runs(
     ----------
     runs : sequence of Run, or mapping of name to Run
         Of one model, under the same clamps, all sampled at one β or all annealed. Two of one machine need names.
-    boundary, uplifts, usage, goal, observables, distance, score, reach, sense
+    boundary, uplifts, usage, prices, goal, observables, distance, score, reach, sense
         As for `compare`. The goal of anneals is an objective where all runs have scores of a problem, else an energy.
 
     Returns
@@ -190,10 +196,13 @@ def compare_runs(
     if not named:
         raise ValueError("compare_runs needs at least one run")
     _check_one_question(named)
-    _check_machines({"uplifts": uplifts, "usage": usage}, list(named))
+    _check_machines({"uplifts": uplifts, "usage": usage, "prices": prices}, list(named))
     first = next(iter(named.values()))
     _check_target(first.schedule, distance, score, reach, observables)
-    drafts = [Row(machine=name, title=one.record["machine"]["title"], run=one) for name, one in named.items()]
+    drafts = [
+        Row(machine=name, title=one.record["machine"]["title"], run=_repriced(one, prices, name))
+        for name, one in named.items()
+    ]
     return _compared(
         drafts,
         boundary=boundary,
@@ -260,7 +269,18 @@ def _check_machines(given: Mapping[str, Any], names: Sequence[str]) -> None:
     for what, by_machine in given.items():
         strangers = set(by_machine) - set(names) if isinstance(by_machine, Mapping) else set()
         if strangers:
-            raise ValueError(f"{what} are given for {', '.join(sorted(strangers))}, not in this comparison")
+            given_for, held = ", ".join(sorted(strangers)), ", ".join(names)
+            raise ValueError(f"{what} are given for {given_for}, not in this comparison; it has {held}")
+
+
+def _repriced(one: Run, prices: Mapping[str, Mapping[str, Parameter]] | None, name: str) -> Run:
+    """The run with prices of the user's."""
+    given = (prices or {}).get(name)
+    if given is None:
+        return one
+    if one.prices is None:
+        raise ValueError(f"prices are given for {name}, which states none and no boundary that they would be at")
+    return replace(one, prices=one.prices.with_prices(given))
 
 
 def _usage(given: Usage | Mapping[str, Usage] | None, names: Sequence[str]) -> dict[str, Usage]:

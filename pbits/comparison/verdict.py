@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,14 +72,24 @@ def _energy(comparison: Comparison, ran: Sequence[Row]) -> str:
     pairs = {(a, b): found for a, b in permutations(names, 2) if (found := comparison.ratio(a, b)) is not None}
     if pairs:
         text = _against_the_strongest(comparison, pairs) or _surest(comparison, pairs)
-    elif any(comparison.why_not_equal(a, b) for a, b in permutations(names, 2)):
-        text = "no ratio of joules is drawn between machines that do not sample one law"
+        text += _left_out(comparison)
     else:
-        text = "no ratio of joules can be stated" if len(names) > 1 else ""
+        text = _no_ratio(comparison, names) if len(names) > 1 else ""
     waiting = [row.machine for row in ran if row.ledger and row.ledger.joules is None and row.ledger.without_idle]
     if waiting:
         text += f"; no total for {', '.join(waiting)}, whose standby power is not stated"
     return text
+
+
+def _no_ratio(comparison: Comparison, names: Sequence[str]) -> str:
+    """Why there is none: of all pairs one law, or else what is lacking, machine by machine."""
+    couples = list(combinations(names, 2))
+    if all(comparison.why_not_equal(a, b) for a, b in couples):
+        return "no ratio of joules is drawn between machines that do not sample one law"
+    reasons = list(dict.fromkeys(comparison.why_no_ratio(a, b) for a, b in couples))
+    if len(reasons) == 1 and len(reasons[0]) < 160:
+        return f"no ratio of joules can be stated: {reasons[0]}"
+    return "no ratio of joules can be stated"
 
 
 def _against_the_strongest(comparison: Comparison, pairs: dict[tuple[str, str], Ratio]) -> str:
@@ -109,6 +119,16 @@ def _against_the_strongest(comparison: Comparison, pairs: dict[tuple[str, str], 
             f"{_grounds(found)})"
         )
     return ""
+
+
+def _left_out(comparison: Comparison) -> str:
+    """Processors that might have been the strongest rival, and of which no joules are known."""
+    unknown = {
+        name: found.reason
+        for name, run in comparison.runs.items()
+        if _tier(run) and (found := comparison.quality(name)).joules is None
+    }
+    return "".join(f"; {name} is not among them: {reason}" for name, reason in unknown.items())
 
 
 def _surest(comparison: Comparison, pairs: dict[tuple[str, str], Ratio]) -> str:
@@ -145,6 +165,9 @@ def _called(comparison: Comparison, machine: str) -> str:
     asides = ["illustrative"] if run.record["machine"]["illustrative"] else []
     if named := _tier(run):
         asides.append(named)
+    charged = str(comparison.usage.get(machine, "alone"))
+    if charged != "alone":
+        asides.append(charged)
     return f"{machine} ({'; '.join(asides)})" if asides else machine
 
 

@@ -18,7 +18,7 @@ from pbits.metering.nvml import find_nvml
 from pbits.metering.perf import find_perf
 from pbits.metering.rapl import find_rapl
 from pbits.metering.readings import Metered, MeterError, Reading, Refusal, Refused, Source
-from pbits.parameters import Parameter
+from pbits.parameters import Evidence, Parameter
 
 #: Counters are read this often while a window is open.
 SAMPLING_S = 0.5
@@ -158,7 +158,8 @@ class Meter:
             self.reading.require()
             windows.append(self.reading)
         idle.append(self._idle(idle_s))
-        known = [one.watts for one in idle if one is not None and one.watts is not None]
+        # Declared watts say nothing of an idle computer.
+        known = [one.watts for one in idle if one and one.watts is not None and one.evidence is Evidence.MEASURED]
         return Measurement(calls=calls, windows=tuple(windows), idle_w=tuple(known))
 
     def _idle(self, seconds: float) -> Reading | None:

@@ -109,13 +109,13 @@ def _limit(folder: Path) -> float:
 def find_rapl(root: Path = POWERCAP) -> tuple[list[Source], list[Refusal]]:
     """The packages and the memory of this computer; what lies inside a package, or around all of them, is not added."""
     if platform.system() != "Linux" and root == POWERCAP:
-        hint = "measure on Linux, or give the watts yourself: pbits.meter(declared_w=…)"
+        hint = "measure on Linux, or declare the watts: pbits.meter(declared_w=…), --declared-w"
         return [], [Refusal(source="RAPL", reason="not Linux", text="only Linux shows the counters", hint=hint)]
     folders = sorted(path for path in root.glob("*-rapl:*") if (path / "name").exists()) if root.is_dir() else []
     if not folders:
         hint = (
             "a virtual machine or a container hides them; measure on the host (modprobe intel_rapl_common where it has "
-            "none), or give the watts yourself: pbits.meter(declared_w=…)"
+            "none), or declare the watts: pbits.meter(declared_w=…), --declared-w"
         )
         return [], [Refusal(source="RAPL", reason="absent", text=f"there are no counters in {root}", hint=hint)]
     sources: list[Source] = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pbits.parameters import Evidence, Parameter
+from pbits.parameters import Evidence, Parameter, check_boundary
 
 Reason = Literal[
     "absent", "implausible", "no driver", "not installed", "not Linux", "permission", "too short", "unreadable",
@@ -120,7 +120,14 @@ class Reading:
         return Evidence.weakest(one.evidence for one in self.by_source)
 
     def at(self, boundary: str) -> float | None:
-        """Joules of the sources at one boundary; None where there is none."""
+        """Joules of the sources at one boundary; None where there is none.
+
+        Raises
+        ------
+        ValueError
+            For a boundary that there is not.
+        """
+        check_boundary(boundary)
         found = [one.joules for one in self.by_source if one.boundary == boundary]
         return sum(found) if found else None
 

@@ -134,7 +134,10 @@ def to_csv(documents: Iterable[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-_RATIO = ("a", "b", "value", "median", "low", "high", "probability_below_1", "boundary", "evidence", "reason")
+_RATIO = (
+    *("a", "b", "value", "median", "low", "high", "probability_below_1", "boundary", "evidence", "quality"),
+    "reason",
+)
 _LEDGER = (
     *("item", "boundary", "count", "count_low", "count_high", "unit", "price", "low", "high", "joules"),
     *("included_in", "evidence", "source", "locator", "note"),
@@ -257,7 +260,7 @@ def _csv(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return buffer.getvalue()
 
 
-_RATIO_HEADS = ("Ratio of joules", "Value", "95 % interval", "P(ratio < 1)", "Boundary", "Evidence")
+_RATIO_HEADS = ("Ratio of joules", "Value", "95 % interval", "P(ratio < 1)", "Boundary", "Evidence", "Equal quality")
 
 
 def _ratios(document: Mapping[str, Any]) -> list[list[str]]:
@@ -270,6 +273,7 @@ def _ratios(document: Mapping[str, Any]) -> list[list[str]]:
             chance(ratio.get("probability_below_1")),
             ratio["boundary"] or NONE,
             costs.grade(ratio["evidence"]),
+            ratio.get("quality") or NONE,
         ]
         for ratio in document["ratios"]
         if ratio["value"] is not None
@@ -423,6 +427,12 @@ def _latex(document: Mapping[str, Any]) -> str:
         for row in document["rows"]
         if not row["refusal"] and gaps(document, row)
     ]
+    told = [*_circumstances(document)]
+    for machine, uplifts in sorted(document["uplifts"].items()):
+        told += [f"uplift given for {machine} to the {boundary}: {text}" for boundary, text in sorted(uplifts.items())]
+    if any(row["joules"]["quality"]["full_batch"] for row in document["rows"] if not row["refusal"]):
+        told.append("joules by metric are those of a share of a full batch where the machine has one")
+    lines.append(rf"\par\footnotesize {_tex('; '.join(told))}.")
     if ratios := _ratios(document):
         lines += [r"\par\medskip", rf"\begin{{tabular}}{{{'l' * len(_RATIO_HEADS)}}}", r"\toprule"]
         lines += [_tex_row(_RATIO_HEADS), r"\midrule", *map(_tex_row, ratios), r"\bottomrule", r"\end{tabular}"]

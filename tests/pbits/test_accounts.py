@@ -298,6 +298,13 @@ def test_sums_do_not_depend_on_their_order(values, factor):
     assert forth.value == pytest.approx(sum(values), rel=1e-12)
 
 
+@pytest.mark.parametrize("literal", ["1e6", "1.e6", "1.5e6"])
+def test_the_exponent_of_a_number_is_no_name(literal):
+    left = Account("2 * e6", [Input(key="e6", label="a", value=3.0, low=3.0, high=3.0)])
+    right = Account(f"{literal} * e6", [Input(key="e6", label="b", value=5.0, low=5.0, high=5.0)])
+    assert (left + right).value == 6 + float(literal) * 5
+
+
 def test_an_input_may_be_replaced():
     account = Account("a * b", [uncertain("a", 2.0, 3.0, unit="J"), exact("b", 5.0)])
     changed = account.replaced(a=Parameter(value=7.0, unit="J", evidence=Evidence.MEASURED, source="key"))
@@ -313,3 +320,9 @@ def test_the_evidence_is_the_weakest():
     assert Account("a + b", [a, b]).evidence is Evidence.DERIVED
     assert Account("a", [a, b]).evidence is Evidence.MEASURED
     assert Account("2", []).evidence is None
+
+
+@pytest.mark.parametrize("formula", ["1 / (a - a)", "log(a - a)", "(a - 2 * a) ** 0.5"])
+def test_what_is_not_finite_is_no_value(formula):
+    with pytest.raises(ValueError, match="comes to"):
+        Account(formula, [exact("a", 1.0)]).value  # noqa: B018

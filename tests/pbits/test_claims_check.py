@@ -361,7 +361,7 @@ def test_machines_of_a_comparison_divide_at_equal_quality(runs):
     compared = pbits.compare_runs(runs, boundary="board")
     check = pbits.check_claim(2, machine=(compared, "gpu-h100-sxm"), rival=(compared, "gpu-a100-sxm"), boundary="board")
     assert check.ratio.value == pytest.approx(1 / compared.ratio("gpu-h100-sxm", "gpu-a100-sxm"), rel=1e-9)
-    assert check.quality == "the same question, by joules per effective sample"
+    assert check.quality == "the same question, by joules per effective sample; the same draws"
 
 
 def test_a_document_is_json_and_a_page(tmp_path):

@@ -587,3 +587,12 @@ def test_the_command_counts_joules_to_a_distance(tmp_path):
     )
     assert refused.exit_code == 2
     assert "an anneal has none; give it a goal" in refused.output
+
+
+def test_a_verdict_says_what_is_charged_to_one_side_only():
+    ring = pbits.IsingModel.from_edges(16, [(k, (k + 1) % 16) for k in range(16)], 0.5)
+    plan = pbits.Schedule(n_samples=2000, n_warmup=100, chains=16)
+    runs = [pbits.run(ring, name, plan, seed=1) for name in ("gpu-h100-sxm", "gpu-a100-sxm")]
+    rare = pbits.compare_runs(runs, usage={"gpu-h100-sxm": pbits.Usage(duty=0.01)})
+    assert rare.ratio("gpu-h100-sxm", "gpu-a100-sxm").low > 1
+    assert "at work 1 % of the time" in rare.verdict()

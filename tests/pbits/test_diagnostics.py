@@ -415,3 +415,9 @@ def test_the_spread_of_joules_to_solution_covers_the_truth():
         spread = runs_per_solution(int(hits), 40, "a", "g").monte_carlo(2000)
         held += spread.low <= truth <= spread.high
     assert held >= 268
+
+
+@pytest.mark.parametrize("cost", [-1.0, math.nan, math.inf])
+def test_a_cost_that_cannot_be_is_refused(cost):
+    with pytest.raises(ValueError, match="cost is"):
+        to_solution(2, 4, cost)

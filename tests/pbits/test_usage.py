@@ -203,3 +203,25 @@ def test_usage_in_words():
     assert str(pbits.Usage(runs_per_programming=math.inf, duty=0.1)) == "never programmed, at work 10 % of the time"
     told = pbits.Usage(every_s=60, runs_per_calibration=500)
     assert str(told) == "a run every 60 s, 500 runs to a calibration"
+
+
+def test_a_longer_run_leaves_less_standby():
+    left = pbits.Usage(every_s=1.0).standby(Figure(0.2, 0.1, 0.4, Evidence.ASSUMED))
+    assert (left.value, left.low, left.high) == pytest.approx((0.8, 0.6, 0.9))
+
+
+def test_prices_of_the_users_take_the_place_of_what_is_not_stated():
+    idle = Parameter(value=0.01, unit="W", low=1e-3, high=0.1, evidence=Evidence.ASSUMED, note="a guess")
+    machines, plan = ["embedded:extropic-z1", "cpu-epyc-9654"], pbits.Schedule(n_samples=200, chains=4)
+    name = machines[0]
+    plain = pbits.compare(PAIR, machines, plan, seed=1)
+    given = pbits.compare(PAIR, machines, plan, seed=1, prices={name: {"power.idle": idle}})
+    assert plain.ledgers[name].joules is None
+    assert given.ledgers[name].joules == pytest.approx(
+        plain.ledgers[name].without_idle + 0.01 * given.runs[name].seconds["idle"]
+    )
+    assert pbits.compare_runs(plain.runs, prices={name: {"power.idle": idle}}).ledgers[name].joules > 0
+    with pytest.raises(ValueError, match="it has embedded:extropic-z1, cpu-epyc-9654"):
+        pbits.compare(PAIR, machines, plan, prices={"extropic-z1": {"power.idle": idle}})
+    with pytest.raises(ValueError, match="must be in W"):
+        pbits.compare(PAIR, machines, plan, prices={name: {"power.idle": known(1.0)}})

@@ -872,9 +872,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").re
 
 
 # Not ru_maxrss: across exec it keeps the peak of the process that started this one, which is the test run's.
-@pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="no /proc/self/status to read the peak from"
-)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc/self/status to read the peak from")
 def test_a_thousand_cells_take_less_than_a_gigabyte():
     done = subprocess.run(
         [sys.executable, "-c", LARGE, json.dumps({"coupling": "passive"})], capture_output=True, text=True, check=True
