@@ -91,7 +91,8 @@ class Usage:
             Where runs are asked for more often than the machine can make them.
         """
         if self.every_s is None:
-            return device_time * (1 / self.duty - 1)
+            # A machine without a clock knows no seconds, and none of standby either.
+            return device_time * (1 / self.duty - 1) if self.duty < 1 else Figure.of(0.0)
         if device_time.value is not None and device_time.value > self.every_s:
             raise ValueError(
                 f"every_s is {self.every_s:g}, and a run takes {device_time.value:g} s; ask for fewer runs, or for "

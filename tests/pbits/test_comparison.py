@@ -1,6 +1,5 @@
 """Comparisons at equal quality: hand-worked ratios, boundaries that do not meet, refusals, verdicts."""
 
-
 import numpy as np
 import pytest
 

@@ -225,3 +225,9 @@ def test_prices_of_the_users_take_the_place_of_what_is_not_stated():
         pbits.compare(PAIR, machines, plan, prices={"extropic-z1": {"power.idle": idle}})
     with pytest.raises(ValueError, match="must be in W"):
         pbits.compare(PAIR, machines, plan, prices={name: {"power.idle": known(1.0)}})
+
+
+def test_a_machine_without_a_clock_is_priced_by_what_it_counts(run):
+    timeless = replace(run, power_times={}, device_time=Figure.of(None), programming=None)
+    assert pbits.price(timeless).joules == pytest.approx(2e-10 + 5e-9 + 2e-8)
+    assert pbits.price(timeless, usage=pbits.Usage(duty=0.5)).joules is None
