@@ -134,6 +134,12 @@ Boundary = Annotated[
 ]
 
 
+RunsPerProgramming = Annotated[
+    float, typer.Option(help="Runs of this model between two programmings; each is charged its share.")
+]
+Duty = Annotated[float, typer.Option(help="Share of the time in which the machine runs; else it stands by.")]
+
+
 def main() -> None:
     """The entry point of the `pbits` command."""
     app()
@@ -358,6 +364,8 @@ def compare(
             help="Sample: count joules until the draws are this close to the exact law. Default: per effective sample."
         ),
     ] = None,
+    runs_per_programming: RunsPerProgramming = 1.0,
+    duty: Duty = 1.0,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML report.")] = Path("report.html"),
     json: Annotated[bool, typer.Option("--json", help="Also write JSON beside the report.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Also write CSV beside the report.")] = False,
@@ -396,6 +404,7 @@ def compare(
     if boundary is not None:
         check_boundary(boundary)
     uplifts = _uplifts(uplift or [])
+    usage = pbits.Usage(runs_per_programming=runs_per_programming, duty=duty)
     # An uplift names a machine as -m does, or by its own name.
     own = {name: pbits.load(name).name for name in machine or []}
     uplifts = {own.get(name, name): given for name, given in uplifts.items()}
@@ -423,6 +432,7 @@ def compare(
                 chip_seed=chip_seed,
                 boundary=boundary,
                 uplifts=uplifts,
+                usage=None if usage == pbits.Usage() else usage,
                 distance=distance,
                 progress=lambda machine, title=one.name: begin(f"{title} on {machine}"),
                 sweeps=advance,
@@ -548,10 +558,8 @@ def check(file: Annotated[Path, typer.Argument(help="A machine's TOML file.", me
 def explain(
     file: Annotated[Path, typer.Argument(help="A run that `pbits run -o` or `Run.save` kept.", metavar="RUN.npz")],
     boundary: Boundary = None,
-    runs_per_programming: Annotated[
-        float, typer.Option(help="Runs of this model between two programmings; each is charged its share.")
-    ] = 1.0,
-    duty: Annotated[float, typer.Option(help="Share of the time in which the machine runs; else it stands by.")] = 1.0,
+    runs_per_programming: RunsPerProgramming = 1.0,
+    duty: Duty = 1.0,
 ) -> None:
     """Where every number of a stored run came from: versions, seeds, machine, counts, prices and notes; and what its
     joules hang on."""

@@ -35,6 +35,8 @@ REPEATS, TIMED_S = 5, 0.02
 #: Chains of a full batch: those that fill the words of the bit-parallel kernels.
 FULL_BATCH = 512
 
+_MOST_BLOCKS = 100
+
 TIERS = {
     "numpy": "T0 NumPy, measured here",
     "kernels": "T1 kernels of this project, measured here",
@@ -132,6 +134,10 @@ class ThrmlSweeps(Sweeper):
             from thrml.models import IsingSamplingProgram  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise Unavailable("thrml is not installed; pip install 'pbits[thrml]'") from None
+        if len(colour_classes(model)) > _MOST_BLOCKS:
+            raise Unavailable(
+                f"{len(colour_classes(model)):,} colours are as many blocks, which take minutes to compile"
+            )
         ebm = model.to_thrml(beta)
         blocks = [Block([ebm.nodes[site] for site in sites.tolist()]) for sites in colour_classes(model)]
         program = IsingSamplingProgram(ebm, blocks, clamped_blocks=[])

@@ -414,3 +414,15 @@ def test_meter_runs_a_command_and_passes_its_status(cli):
     assert reading["joules"] is None or reading["joules"] > 0
     assert all(one["hint"] for one in reading["refusals"])
     refused(cli("meter", "no-such-program-here"), "cannot run no-such-program-here")
+
+
+def test_compare_charges_what_runs_share(cli, tmp_path):
+    options = ("and-gate", "-m", "fpga-all-to-all", "-m", "gpu-h100-sxm", "--samples", "200", "--seed", "1", "--json")
+    joules = []
+    for more in ((), ("--runs-per-programming", "1000")):
+        assert cli("compare", *options, *more).exit_code == 0
+        (document,) = json.loads((tmp_path / "report.json").read_text("utf-8"))["comparisons"]
+        joules.append(document["rows"][0]["joules"]["at_boundary"]["joules"])
+    assert joules[1] < joules[0]
+    assert document["usage"]["fpga-all-to-all"] == "1,000 runs to a programming"
+    refused(cli("compare", "and-gate", "--duty", "0"), "duty is 0.0")

@@ -161,3 +161,10 @@ def test_watts_are_metered_while_the_kernels_sweep(tmp_path):
     found = metered_watts(RING, seconds=0.01, chains=8, with_meter=metered)
     assert found.value == pytest.approx(40.0)
     assert (found.unit, found.evidence) == ("W", Evidence.MEASURED)
+
+
+def test_thrml_is_not_asked_for_a_block_for_every_site():
+    pytest.importorskip("thrml")
+    dense = pbits.IsingModel(np.ones((101, 101)) - np.eye(101))
+    with pytest.raises(Unavailable, match="101 colours"):
+        sweeper("thrml", dense, 1.0, 8)
