@@ -1,8 +1,9 @@
 """Learning on machines: what a chip is like, and programs that make up for it.
 
-`calibrate` measures each p-bit, `compensate` programs around what was found, and `relearn` adjusts a program on the
-chip itself until its moments are those of the model. `train_denoiser` and `generate` are of stacks that undo noise;
-`pbits.learning.gradients` holds the block-Gibbs gradients that they, and any Boltzmann machine, are trained by.
+`train` fits a Boltzmann machine by the slopes that a machine samples, and `classify`, `generate_samples`, `complete`
+and `denoise` ask what it has learned. `calibrate` measures each p-bit, `compensate` programs around what was found, and
+`relearn` adjusts a program on the chip itself until its moments are those of the model. `train_denoiser` and `generate`
+are of stacks that undo noise; `pbits.learning.gradients` holds their block-Gibbs gradients, with errors.
 """
 
 from pbits.learning.calibration import Calibration, Compensation, calibrate, compensate
@@ -18,7 +19,20 @@ from pbits.learning.denoising import (
 from pbits.learning.descent import Adam
 from pbits.learning.evaluation import frechet_distance, nearest
 from pbits.learning.gradients import Gradient, Phase, correlation_gradient, likelihood_gradient, sample_phase
+from pbits.learning.inference import (
+    Inference,
+    class_probabilities,
+    classify,
+    complete,
+    denoise,
+    free_energy,
+    generate_samples,
+)
+from pbits.learning.jobs import quantised
+from pbits.learning.mean_field import mean_field
+from pbits.learning.plan import LearningPlan, Rate
 from pbits.learning.relearning import Relearning, relearn
+from pbits.learning.training import Trained, train
 
 __all__ = [
     "Adam",
@@ -28,18 +42,31 @@ __all__ = [
     "Denoiser",
     "Generated",
     "Gradient",
+    "Inference",
+    "LearningPlan",
     "Phase",
+    "Rate",
     "Relearning",
+    "Trained",
     "TrainingPlan",
     "autocorrelation",
     "calibrate",
+    "class_probabilities",
+    "classify",
     "compensate",
+    "complete",
     "correlation_gradient",
+    "denoise",
     "frechet_distance",
+    "free_energy",
     "generate",
+    "generate_samples",
     "likelihood_gradient",
+    "mean_field",
     "nearest",
+    "quantised",
     "relearn",
     "sample_phase",
+    "train",
     "train_denoiser",
 ]

@@ -21,7 +21,7 @@ from pbits.models import DenoisingModel
 from pbits.models.base import read_only
 from pbits.runner import Progress, Reporter, run
 from pbits.schedule import Schedule
-from pbits.streams import Stream, Streams, fresh_seed
+from pbits.streams import Stream, Streams, derived_seed, fresh_seed
 from pbits.substrate import Substrate, load
 
 CONTROLS = ("paper", "replication")
@@ -296,7 +296,8 @@ class _Trainer:
         positive, negative = (
             sample_phase(
                 layer, self._machine, plan.schedule(len(chosen) * chains), edges=model.edges, clamp=clamp,
-                chains_per_condition=chains, seed=_seed(self._seed, self.epoch, t, batch, k), chip_seed=self._chip_seed,
+                chains_per_condition=chains, seed=derived_seed(self._seed, self.epoch, t, batch, k),
+                chip_seed=self._chip_seed,
             )
             for k, (clamp, chains) in enumerate(zip(clamps, (1, plan.chains_per_image)))
         )  # fmt: skip
@@ -323,7 +324,7 @@ class _Trainer:
             labels = None if self._labels is None else self._labels[chosen]
             found[t - 1] = autocorrelation(
                 model, t, noisy, labels, sweeps=plan.sweeps, machine=self._machine,
-                seed=_seed(self._seed, self.epoch, t), chip_seed=self._chip_seed,
+                seed=derived_seed(self._seed, self.epoch, t), chip_seed=self._chip_seed,
             )  # fmt: skip
         if isinstance(plan.penalty, CorrelationControl):
             before = self.autocorrelations[-1] if self.autocorrelations else np.full(model.layers, np.inf)
@@ -499,7 +500,7 @@ def generate(
     cost, ledgers = Cost(), []
     for t in range(model.layers, 0, -1):
         done = run(
-            model.layer(t), substrate, schedule, seed=_seed(first, t), chip_seed=chip_seed,
+            model.layer(t), substrate, schedule, seed=derived_seed(first, t), chip_seed=chip_seed,
             clamp=model.clamp(t, noisy=steps[-1], labels=labels), judge=False,
         )  # fmt: skip
         cost += Cost.of(done)
@@ -523,7 +524,3 @@ def _total(parts: list[float | None]) -> float | None:
 def repeated(values: Any, times: int) -> Any:
     """Each row so many times in a row; None stays."""
     return None if values is None else np.repeat(np.asarray(values), times, axis=0)
-
-
-def _seed(*key: int) -> int:
-    return int(np.random.SeedSequence(key[0], spawn_key=key[1:]).generate_state(1, np.uint64)[0])

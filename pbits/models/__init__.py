@@ -1,6 +1,7 @@
 """What has an energy: E(s) over spins, categories, permutations or reals."""
 
 from pbits.models.base import Clamp, Domain, EnergyModel
+from pbits.models.boltzmann import BoltzmannModel, CategoricalBoltzmannModel, Learnable
 from pbits.models.categorical import CategoricalModel
 from pbits.models.diffusion import DiffusionModel
 from pbits.models.directed import DirectedModel
@@ -14,6 +15,8 @@ from pbits.models.polynomial import PolynomialModel
 from pbits.models.potential import PotentialModel, QuarticModel
 
 __all__ = [
+    "BoltzmannModel",
+    "CategoricalBoltzmannModel",
     "CategoricalModel",
     "Clamp",
     "DenoisingModel",
@@ -26,6 +29,7 @@ __all__ = [
     "GaussianModel",
     "HybridModel",
     "IsingModel",
+    "Learnable",
     "PermutationModel",
     "PolynomialModel",
     "PotentialModel",
