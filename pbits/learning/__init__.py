@@ -29,6 +29,13 @@ from pbits.learning.inference import (
     generate_samples,
 )
 from pbits.learning.jobs import quantised
+from pbits.learning.likelihood import (
+    LogLikelihood,
+    exact_log_likelihood,
+    exact_log_z,
+    pseudo_log_likelihood,
+    units_to_enumerate,
+)
 from pbits.learning.mean_field import mean_field
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.learning.relearning import Relearning, relearn
@@ -44,6 +51,7 @@ __all__ = [
     "Gradient",
     "Inference",
     "LearningPlan",
+    "LogLikelihood",
     "Phase",
     "Rate",
     "Relearning",
@@ -57,6 +65,8 @@ __all__ = [
     "complete",
     "correlation_gradient",
     "denoise",
+    "exact_log_likelihood",
+    "exact_log_z",
     "frechet_distance",
     "free_energy",
     "generate",
@@ -64,9 +74,11 @@ __all__ = [
     "likelihood_gradient",
     "mean_field",
     "nearest",
+    "pseudo_log_likelihood",
     "quantised",
     "relearn",
     "sample_phase",
     "train",
     "train_denoiser",
+    "units_to_enumerate",
 ]

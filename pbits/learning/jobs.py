@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pbits.learning.inference import pseudo_possible
+from pbits.learning.likelihood import units_to_enumerate
 from pbits.learning.plan import LearningPlan
 from pbits.models import BoltzmannModel
 from pbits.models.boltzmann import Learnable
@@ -111,8 +112,8 @@ class Job:
 def chosen_monitor(model: Learnable, plan: LearningPlan) -> str:
     exact = (
         isinstance(model, BoltzmannModel)
-        and model.is_restricted
-        and min(model.n_hidden, model.n - model.n_hidden) <= LOOK_UNITS
+        and pseudo_possible(model)
+        and units_to_enumerate(model.to_model()) <= LOOK_UNITS
     )
     if plan.monitor != "auto":
         if plan.monitor == "accuracy" and not model.classes:

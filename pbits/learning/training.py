@@ -16,6 +16,7 @@ from pbits.learning.cost import Cost
 from pbits.learning.epochs import Engine, engine_for
 from pbits.learning.inference import accuracy
 from pbits.learning.jobs import Job, M, State, first_centre, first_chains, held
+from pbits.learning.likelihood import exact_log_likelihood, pseudo_log_likelihood
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.models.base import read_only
 from pbits.runner import Progress, Reporter
@@ -220,8 +221,6 @@ class _Trainer:
         if job.monitor == "none":
             return
         if job.monitor != "accuracy":
-            from pbits.learning.likelihood import exact_log_likelihood, pseudo_log_likelihood
-
             told = exact_log_likelihood if job.monitor == "likelihood" else pseudo_log_likelihood
             score = told(model, data, labels).mean
         else:

@@ -221,8 +221,16 @@ def clamped_sites(
             ) from None
         if not 0 <= site < model.n:
             raise ValueError(f"clamp names site {site}; the model has sites 0 to {model.n - 1}")
-        if chains is None or np.ndim(value) == 0:
-            held[site] = finite_number(value, f"clamp[{site}]")
+        if (
+            chains is not None
+            and isinstance(value, np.ndarray)
+            and value.shape == (chains,)
+            and value.dtype.kind == "i"
+        ):
+            # Whole numbers are finite, and there may be thousands of sites.
+            held[site] = value
+        elif chains is None or np.ndim(value) == 0:
+            held[site] = finite_number(value, f"clamp[{site}]")  # type: ignore[arg-type]
         else:
             held[site] = _by_chain(value, site, chains)
     sites = np.array(sorted(held), dtype=np.int64)
