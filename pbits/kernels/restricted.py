@@ -136,7 +136,7 @@ def sweep(seen, hidden, weights, turned, seen_base, hidden_base, beta, sweeps, t
 
 @kernel
 def epoch(
-    data, order, batch, weights, fields, levels, velocity, field_velocity, centre, chains, persistent, sweeps, rates,
+    data, order, batch, weights, wired, fields, levels, velocity, field_velocity, centre, chains, persistent, sweeps, rates,
     momentum, decay, drift, random,
 ):  # fmt: skip
     """One pass of descent over the data; returns the share of seen spins that the last sweep of a batch turned over.
@@ -150,7 +150,8 @@ def epoch(
     order : (m,) int64
         Which datum comes when; what does not fill a batch is left out.
     batch : int
-    weights : (here, there), changed
+    weights, wired : (here, there)
+        The first is changed where the second is 1, and not where it is 0.
     fields : (here + there,), changed
     levels : int
         Where it is not 0 chains see weights and fields as `hold` rounds them, while slopes change what is not rounded.
@@ -214,6 +215,7 @@ def epoch(
             back = 0.0
             for j in range(there):
                 change = slope[i, j] - mu[i] * (now[here + j] - then[here + j]) - pull * nu[j]
+                change *= wired[i, j]
                 slope[i, j] = change
                 velocity[i, j] = momentum * velocity[i, j] + rate * (change - decay * weights[i, j])
                 weights[i, j] += velocity[i, j]

@@ -52,6 +52,7 @@ class _InKernel:
         held = job.model.clamp(job.data, job.labels)
         self._seen = np.stack([held[site] for site in job.model.seen.tolist()], axis=1)
         self._sites = np.concatenate([job.model.seen, job.model.hidden])
+        self._wired = job.model.wired
 
     def epoch(self, state: State, number: int, rates: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         # Loaded late, since it loads the compiler.
@@ -72,7 +73,7 @@ class _InKernel:
         words = np.zeros((rows * max(here, there) // 16 + 1, 8), dtype=np.uint64)
         stream = seed(Streams(seed=derived_seed(job.seed, number)).key(Stream.THERMAL), 0, 1)
         changed = restricted.epoch(
-            self._seen, order_of(job, number), job.batch, weights, fields,
+            self._seen, order_of(job, number), job.batch, weights, self._wired, fields,
             0 if plan.weight_bits is None else 2 ** (plan.weight_bits - 1) - 1, velocity, field_velocity, centre,
             chains, persistent, plan.sweeps, rates, plan.momentum, plan.decay, _DRIFT,
             (words, words.reshape(-1).view(np.uint32), stream),

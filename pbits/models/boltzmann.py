@@ -381,10 +381,8 @@ class BoltzmannModel(Learnable):
 
     @cached_property
     def is_restricted(self) -> bool:
-        """Whether every hidden site is coupled to all that is seen, and to nothing else."""
-        seen = self.n - self.n_hidden
-        hidden = np.isin(self.edges, self.hidden)
-        return len(self.edges) == seen * self.n_hidden and bool((hidden.sum(axis=1) == 1).all())
+        """Whether hidden sites are coupled to what is seen alone, and the other way round."""
+        return bool((np.isin(self.edges, self.hidden).sum(axis=1) == 1).all())
 
     @property
     def seen(self) -> NDArray[np.int64]:
@@ -400,7 +398,7 @@ class BoltzmannModel(Learnable):
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """W of a restricted machine, (seen, hidden): rows in the order of `seen`.
+        """W of a restricted machine, (seen, hidden): rows in the order of `seen`, and 0 where there is no edge.
 
         Raises
         ------
@@ -409,14 +407,24 @@ class BoltzmannModel(Learnable):
         """
         if not self.is_restricted:
             raise ValueError(f"{self} is not restricted: its couplings are no matrix of seen by hidden sites")
-        flat = np.empty(len(self.edges))
-        flat[self._places] = self.couplings
+        return self._as_matrix(self.couplings)
+
+    @property
+    def wired(self) -> NDArray[np.float64]:
+        """Where a restricted machine has edges, (seen, hidden): 1, and 0 elsewhere."""
+        return self._as_matrix(np.ones(len(self.edges)))
+
+    def _as_matrix(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        flat = np.zeros((self.n - self.n_hidden) * self.n_hidden)
+        flat[self._places] = values
         return flat.reshape(-1, self.n_hidden)
 
     def with_weights(
         self, weights: NDArray[np.float64], seen_fields: NDArray[np.float64], hidden_fields: NDArray[np.float64]
     ) -> Self:
-        """A restricted machine with another W, and fields in the order of `seen` and of `hidden`."""
+        """A restricted machine with another W, read where there are edges, and fields in the order of `seen` and of
+        `hidden`.
+        """
         fields = np.empty(self.n)
         fields[self.seen], fields[self.hidden] = seen_fields, hidden_fields
         return _with_numbers(self, couplings=np.ravel(weights)[self._places], fields=fields)

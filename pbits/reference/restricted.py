@@ -14,6 +14,7 @@ def restricted_epoch(
     data: NDArray,
     batch: int,
     weights: NDArray[np.float64],
+    wired: NDArray[np.float64],
     fields: NDArray[np.float64],
     levels: int,
     centre: NDArray[np.float64],
@@ -29,6 +30,8 @@ def restricted_epoch(
 
     Parameters
     ----------
+    wired : (here, there) array
+        1 where there is an edge, and 0 where there is none.
     levels : int
         Chains see numbers rounded to multiples of 1/levels of the largest, where it is not 0.
     centre : (here + there,) array
@@ -59,6 +62,7 @@ def restricted_epoch(
         pull = now - then
         slope = v.T @ there / len(v) - seen.T @ later / len(seen)
         slope -= np.outer(mu, pull[here:]) + np.outer(pull[:here], nu)
+        slope *= wired
         field_slope = pull - np.concatenate([slope @ nu, mu @ slope])
         velocity = momentum * velocity + rate * (slope - decay * weights)
         field_velocity = momentum * field_velocity + rate * field_slope

@@ -23,13 +23,13 @@ def uniforms_of_the_kernel():
     return uniforms
 
 
-def compiled(data, order, batch, W, fields, centre, chains, persistent, sweeps, rates, momentum, decay, levels):
+def compiled(data, order, batch, W, wired, fields, centre, chains, persistent, sweeps, rates, momentum, decay, levels):
     here, there = W.shape
     rows = max(batch, len(chains))
     words = np.zeros((rows * max(here, there) // 16 + 1, 8), dtype=np.uint64)
     W, fields, centre, chains = W.copy(), fields.copy(), centre.copy(), chains.copy()
     changed = restricted.epoch(
-        data, order, batch, W, fields, levels, np.zeros_like(W), np.zeros_like(fields), centre, chains, persistent,
+        data, order, batch, W, wired, fields, levels, np.zeros_like(W), np.zeros_like(fields), centre, chains, persistent,
         sweeps, rates, momentum, decay, 0.05, (words, words.reshape(-1).view(np.uint32), seed(KEY, 0, 1)),
     )  # fmt: skip
     return W, fields, centre, chains, changed
@@ -42,13 +42,14 @@ def test_an_epoch_is_that_of_the_plain_twin(here, there, persistent, levels):
     rng = np.random.default_rng(3)
     data = (2 * rng.integers(0, 2, (50, here)) - 1).astype(np.int8)
     order = rng.permutation(50)
-    W, fields = rng.normal(0, 0.4, (here, there)), rng.normal(0, 0.4, here + there)
+    wired = (rng.random((here, there)) < 0.7).astype(float)
+    W, fields = wired * rng.normal(0, 0.4, (here, there)), rng.normal(0, 0.4, here + there)
     centre = rng.normal(0, 0.3, here + there)
     chains = 2.0 * rng.integers(0, 2, (9 if persistent else 6, there)) - 1
     rates = np.linspace(0.2, 0.01, 50 // 6)
-    got = compiled(data, order, 6, W, fields, centre, chains, persistent, 2, rates, 0.5, 0.1, levels)
+    got = compiled(data, order, 6, W, wired, fields, centre, chains, persistent, 2, rates, 0.5, 0.1, levels)
     weights, twin_fields = restricted_epoch(
-        data[order], 6, W, fields, levels, centre, chains if persistent else None, 2, rates, 0.5, 0.1, 0.05,
+        data[order], 6, W, wired, fields, levels, centre, chains if persistent else None, 2, rates, 0.5, 0.1, 0.05,
         uniforms_of_the_kernel(),
     )  # fmt: skip
     np.testing.assert_allclose(got[0], weights, rtol=1e-8, atol=1e-9)

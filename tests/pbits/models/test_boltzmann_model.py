@@ -70,6 +70,7 @@ def test_weights_go_there_and_back(visible, hidden, classes, seed):
     state = spins(np.random.default_rng(seed), machine.n)
     expected = -(state[machine.seen] @ W @ state[machine.hidden])
     assert machine.to_model().energy(state) == pytest.approx(expected)
+    np.testing.assert_array_equal(machine.wired, np.ones_like(W))
     doubled = machine.with_weights(2 * W, b, c)
     np.testing.assert_array_equal(doubled.weights, 2 * W)
 
@@ -82,6 +83,15 @@ def test_a_machine_whose_hidden_sites_come_first_has_the_same_weights():
     state = spins(rng, 5)
     assert machine.is_restricted
     assert machine.to_model().energy(state) == pytest.approx(-(state[[4, 2, 3]] @ machine.weights @ state[:2]))
+
+
+def test_a_restricted_machine_may_lack_edges():
+    machine = BoltzmannModel.on_graph(5, [(0, 3), (1, 3), (1, 4)], visible=[0, 1, 2], spread=1.0)
+    assert machine.is_restricted
+    assert machine.wired.tolist() == [[1, 0], [1, 1], [0, 0]]
+    again = machine.with_weights(machine.weights + 7 * (1 - machine.wired), np.zeros(3), np.ones(2))
+    np.testing.assert_array_equal(again.couplings, machine.couplings)
+    assert again.fields.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_data_fields_have_the_means_of_the_data():
