@@ -36,6 +36,7 @@ from pbits.learning.likelihood import (
     pseudo_log_likelihood,
     units_to_enumerate,
 )
+from pbits.learning.log_z import LogZEstimate, ais, estimated_log_likelihood, integrate_log_z
 from pbits.learning.mean_field import mean_field
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.learning.relearning import Relearning, relearn
@@ -52,11 +53,13 @@ __all__ = [
     "Inference",
     "LearningPlan",
     "LogLikelihood",
+    "LogZEstimate",
     "Phase",
     "Rate",
     "Relearning",
     "Trained",
     "TrainingPlan",
+    "ais",
     "autocorrelation",
     "calibrate",
     "class_probabilities",
@@ -65,12 +68,14 @@ __all__ = [
     "complete",
     "correlation_gradient",
     "denoise",
+    "estimated_log_likelihood",
     "exact_log_likelihood",
     "exact_log_z",
     "frechet_distance",
     "free_energy",
     "generate",
     "generate_samples",
+    "integrate_log_z",
     "likelihood_gradient",
     "mean_field",
     "nearest",

@@ -65,7 +65,7 @@ class _InKernel:
         weights, velocity = (self._matrix(values) for values in (state.parameters, state.velocity))
         fields, field_velocity = (values[model.n_couplings :][sites] for values in (state.parameters, state.velocity))
         persistent = plan.method == "pcd"
-        chains = np.empty((job.chains, there))
+        chains = np.empty((job.chains, there), dtype=np.float32)
         if persistent:
             chains[:] = state.chains[:, model.hidden]
         centre = state.centre[sites]

@@ -238,6 +238,27 @@ class BoltzmannModel(Learnable):
         return cls.deep(visible, [hidden], classes=classes, copies=copies, spread=spread, seed=seed)
 
     @classmethod
+    def from_bits(cls, weights: ArrayLike, visible_fields: ArrayLike, hidden_fields: ArrayLike) -> Self:
+        """A restricted machine from one of bits x, z ∈ {0, 1} with E(x, z) = −xᵀWz − bᵀx − cᵀz.
+
+        J = W/4, h = b/2 + ¼ΣW of visible and c/2 + ¼ΣW of hidden sites: the same law of s = 2x − 1. scikit-learn's
+        `BernoulliRBM` is ``from_bits(rbm.components_.T, rbm.intercept_visible_, rbm.intercept_hidden_)``.
+
+        Parameters
+        ----------
+        weights : (visible, hidden) array
+        visible_fields, hidden_fields : (visible,) and (hidden,) array
+        """
+        W = real_array(weights, "weights")
+        if W.ndim != 2:
+            raise ValueError(f"weights have shape {W.shape}; expected (visible, hidden)")
+        b, c = real_array(visible_fields, "visible_fields"), real_array(hidden_fields, "hidden_fields")
+        if b.shape != W.shape[:1] or c.shape != W.shape[1:]:
+            raise ValueError(f"fields have shapes {b.shape} and {c.shape}; weights are {W.shape}")
+        plain = cls.restricted(*W.shape, spread=0.0)
+        return plain.with_weights(W / 4, b / 2 + W.sum(axis=1) / 4, c / 2 + W.sum(axis=0) / 4)
+
+    @classmethod
     def deep(
         cls,
         visible: int,

@@ -94,6 +94,18 @@ def test_a_restricted_machine_may_lack_edges():
     assert again.fields.tolist() == [0, 0, 0, 1, 1]
 
 
+def test_a_machine_of_bits_has_the_same_law():
+    rng = np.random.default_rng(4)
+    W, b, c = rng.normal(size=(3, 2)), rng.normal(size=3), rng.normal(size=2)
+    law = pbits.exact(BoltzmannModel.from_bits(W, b, c).to_model())
+    bits = (law.states + 1) / 2
+    x, z = bits[:, :3], bits[:, 3:]
+    weights = np.exp(np.einsum("ki,ij,kj->k", x, W, z) + x @ b + z @ c)
+    np.testing.assert_allclose(law.probabilities, weights / weights.sum(), atol=1e-12)
+    with pytest.raises(ValueError, match="fields have shapes"):
+        BoltzmannModel.from_bits(W, c, b)
+
+
 def test_data_fields_have_the_means_of_the_data():
     rng = np.random.default_rng(2)
     data, labels = np.where(rng.random((4000, 3)) < [0.2, 0.5, 0.9], 1, -1), rng.integers(0, 2, 4000)
