@@ -2,12 +2,13 @@
 
     python examples/anomalies.py --help
 
-scikit-learn's breast cancer data: 569 samples of 30 measurements, each turned into five bits, whether it lies above the
-50th, 75th, 90th, 95th and 99th percentile of the benign training samples. A restricted machine is trained on benign samples
-alone, and a test sample is the odder the higher its free energy F(v) = −ln Σ_u e^(−E(v, u)). Told is the area under the
-ROC curve: the chance that a malignant sample is odder than a benign one. Beside it: bits taken as independent, and
-scikit-learn's isolation forest on the same bits. The machine is then trained again on a noisy chip of p-bits itself, and
-its free energy, computed by the host from what the chip was programmed with, is used in the same way.
+scikit-learn's breast cancer data: 569 samples of 30 measurements, each turned into five bits, whether it lies above
+the 50th, 75th, 90th, 95th and 99th percentile of the benign training samples. A restricted machine is trained on
+benign samples alone, and a test sample is the odder the higher its free energy F(v) = −ln Σ_u e^(−E(v, u)). Told is
+the area under the ROC curve: the chance that a malignant sample is odder than a benign one. Beside it: bits taken as
+independent, and scikit-learn's isolation forest on the same bits. The machine is then trained again on a noisy chip
+of p-bits itself, and its free energy, computed by the host from what the chip was programmed with, is used in the
+same way.
 """
 
 import argparse

@@ -2,16 +2,16 @@
 
     python examples/digit_machine.py --help
 
-A restricted machine of 64 pixels, 10 label spins and 128 hidden spins is trained on 1,437 of scikit-learn's digits, black
-or white, in seconds. Then it is asked, on an ideal machine and on a simulated FPGA of p-bits, for
+A restricted machine of 64 pixels, 10 label spins and 128 hidden spins is trained on 1,437 of scikit-learn's digits,
+black or white, in seconds. Then it is asked, on an ideal machine and on a simulated FPGA of p-bits, for
 
 - digits of each class, its labels clamped;
 - the lower half of test digits, their upper half clamped;
 - test digits of which every tenth pixel was turned over: each noisy pixel pulls at its p-bit;
 - the classes of test digits, by free energy and by the votes of its label p-bits.
 
-Beside each answer stands what takes no machine: the mean image of a class, the majority of each pixel, the noisy pixels
-themselves.
+Beside each answer stands what takes no machine: the mean image of a class, the majority of each pixel, the noisy
+pixels themselves.
 """
 
 import argparse

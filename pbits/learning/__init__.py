@@ -40,6 +40,7 @@ from pbits.learning.log_z import LogZEstimate, ais, estimated_log_likelihood, in
 from pbits.learning.mean_field import mean_field
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.learning.relearning import Relearning, relearn
+from pbits.learning.study import Study, StudyRow, realised_log_likelihood, study
 from pbits.learning.training import Trained, train
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "Phase",
     "Rate",
     "Relearning",
+    "Study",
+    "StudyRow",
     "Trained",
     "TrainingPlan",
     "ais",
@@ -81,8 +84,10 @@ __all__ = [
     "nearest",
     "pseudo_log_likelihood",
     "quantised",
+    "realised_log_likelihood",
     "relearn",
     "sample_phase",
+    "study",
     "train",
     "train_denoiser",
     "units_to_enumerate",
