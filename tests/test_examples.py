@@ -275,3 +275,12 @@ def test_sparse_deep_machine(tmp_path):
     assert "4264 p-bits, 34668 numbers to learn" in printed
     assert printed.count("of the test images are right") == 2
     assert "sweeps/s of 64 chains" in printed
+
+
+def test_in_the_loop(tmp_path):
+    lines = output_of("in_the_loop", tmp_path, "--quick").splitlines()
+    assert lines[0].split()[-2:] == ["trained", "recovered"]
+    came, trained = (float(found) for found in re.findall(r"(0\.\d+) ±", lines[1])[::3][:2])
+    assert trained > came + 0.1
+    assert [line.split()[0] for line in lines[-2:]] == ["3", "2"]
+    assert (tmp_path / "in_the_loop.png").exists()

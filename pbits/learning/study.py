@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +58,7 @@ class StudyRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A mean over chips with its 95 % t-interval; None of one chip."""
+    """A mean over chips with its 95 % interval, by Student's t unless it says otherwise; None of one chip."""
 
     mean: float
     interval: tuple[float, float] | None
@@ -67,13 +69,18 @@ class Mean:
         mean = float(row.mean())
         if len(row) < 2:
             return cls(mean=mean, interval=None)
+        if not np.ptp(row):
+            return cls(mean=float(row[0]), interval=(float(row[0]), float(row[0])))
         reach = float(stats.t.ppf(0.975, len(row) - 1) * row.std(ddof=1) / np.sqrt(len(row)))
         return cls(mean=mean, interval=(mean - reach, mean + reach))
 
     def __str__(self) -> str:
         if self.interval is None:
             return f"{self.mean:.4g}"
-        return f"{self.mean:.4g} ± {self.interval[1] - self.mean:.2g}"
+        low, high = self.interval
+        if not np.isclose(self.mean - low, high - self.mean):
+            return f"{self.mean:.4g} ({low:.3g} to {high:.3g})"
+        return f"{self.mean:.4g} ± {high - self.mean:.2g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +154,14 @@ class Study:
             for line in self.table()
         ]
         return {"knob": self.knob, "rows": [vars(row) for row in self.rows], "means": means}
+
+    def to_csv(self) -> str:
+        """A line for each chip; what is unknown is left empty."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=list(vars(self.rows[0])), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(vars(row) for row in self.rows)
+        return stream.getvalue()
 
     def to_markdown(self) -> str:
         """The table, without what no chip has."""

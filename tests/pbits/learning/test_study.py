@@ -96,6 +96,8 @@ def test_tables_and_plots(model):
     )
     assert str(found).splitlines()[0].startswith("offset mismatch  chips  accuracy")
     assert found.to_markdown().count("\n") == 3
+    assert found.to_csv().splitlines()[0].startswith("value,chip,accuracy")
+    assert found.to_csv().count("\n") == 5
     left, right = found.plot().axes
     assert left.get_ylabel() == "accuracy"
     assert right.get_ylabel() == "log-likelihood / nats"
