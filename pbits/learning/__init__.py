@@ -6,6 +6,8 @@ and `denoise` ask what it has learned. `calibrate` measures each p-bit, `compens
 are of stacks that undo noise; `pbits.learning.gradients` holds their block-Gibbs gradients, with errors.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from pbits.learning.calibration import Calibration, Compensation, calibrate, compensate
 from pbits.learning.denoising import (
     CorrelationControl,
@@ -43,8 +45,13 @@ from pbits.learning.relearning import Relearning, relearn
 from pbits.learning.study import Study, StudyRow, realised_log_likelihood, study
 from pbits.learning.training import Trained, train
 
+if TYPE_CHECKING:
+    from pbits.learning.estimators import RBM, BoltzmannMachine, ThermodynamicClassifier
+
 __all__ = [
+    "RBM",
     "Adam",
+    "BoltzmannMachine",
     "Calibration",
     "Compensation",
     "CorrelationControl",
@@ -60,6 +67,7 @@ __all__ = [
     "Relearning",
     "Study",
     "StudyRow",
+    "ThermodynamicClassifier",
     "Trained",
     "TrainingPlan",
     "ais",
@@ -92,3 +100,12 @@ __all__ = [
     "train_denoiser",
     "units_to_enumerate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Estimators need scikit-learn, which is optional and takes a second to import.
+    if name in ("BoltzmannMachine", "RBM", "ThermodynamicClassifier"):
+        from pbits.learning import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module 'pbits.learning' has no attribute {name!r}")

@@ -36,10 +36,13 @@ def mean_field(model: IsingModel, clamp: Clamp, rows: int, beta: float = 1.0) ->
         return means.T
     onto = model.csr[free]
     coupled = onto[:, free].nnz > 0
-    for _ in range(_STEPS):
-        wanted = np.tanh(beta * (onto @ means + model.h[free, None]))
-        step = wanted - means[free]
-        means[free] += _DAMPING * step if coupled else step
-        if not coupled or np.abs(step).max() < _TOLERANCE:
+    # Each row by itself, so that what one comes to does not depend on the others.
+    moving = np.arange(rows)
+    for _ in range(_STEPS if coupled else 1):
+        now = means[:, moving]
+        step = np.tanh(beta * (onto @ now + model.h[free, None])) - now[free]
+        means[np.ix_(free, moving)] += _DAMPING * step if coupled else step
+        moving = moving[np.abs(step).max(axis=0) >= _TOLERANCE]
+        if not len(moving):
             break
     return np.ascontiguousarray(means.T)

@@ -32,6 +32,7 @@ from pbits.report.tables import (
 if TYPE_CHECKING:
     from pbits.report.figures import save_figures
     from pbits.report.html import claim_html, to_html
+    from pbits.report.learning_plots import image_grid, learning_curves, receptive_fields
     from pbits.report.plots import gantt
 
 __all__ = [
@@ -48,12 +49,15 @@ __all__ = [
     "flat_rows",
     "from_json",
     "gantt",
+    "image_grid",
     "json_schema",
+    "learning_curves",
     "ledger_latex",
     "ledger_markdown",
     "ledgers_csv",
     "number",
     "ratios_csv",
+    "receptive_fields",
     "save_figures",
     "schema_text",
     "si",
@@ -83,4 +87,8 @@ def __getattr__(name: str) -> Any:
         from pbits.report.plots import gantt
 
         return gantt
+    if name in ("image_grid", "learning_curves", "receptive_fields"):
+        from pbits.report import learning_plots
+
+        return getattr(learning_plots, name)
     raise AttributeError(f"module 'pbits.report' has no attribute {name!r}")
