@@ -166,6 +166,9 @@ def classify(
 ) -> Inference:
     """Hold the data, sample the labels, and let the draws vote.
 
+    Label spins are sampled in all their states. A machine whose conditional objective was trained in closed form, among
+    the patterns of one class, may vote badly: train it jointly, or with ``positive="sampled"``.
+
     Parameters
     ----------
     model : BoltzmannModel or CategoricalBoltzmannModel
