@@ -50,8 +50,8 @@ def test_the_script_of_the_readme_runs(tmp_path):
 PAGES = (
     "explanation/bit_true", "explanation/clocks", "explanation/denoising", "explanation/device_time",
     "explanation/magnets", "explanation/many_chips", "explanation/maxcut", "explanation/memories",
-    "explanation/learning", "explanation/nonidealities", "explanation/primitives", "explanation/variability", "how-to/measure",
-    "how-to/report", "how-to/solve", "how-to/spice", "how-to/temper",
+    "explanation/learning", "explanation/nonidealities", "explanation/primitives", "explanation/variability",
+    "how-to/measure", "how-to/report", "how-to/solve", "how-to/spice", "how-to/temper",
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from pbits.learning.log_z import LogZEstimate, ais, estimated_log_likelihood, in
 from pbits.learning.mean_field import mean_field
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.learning.relearning import Relearning, relearn
+from pbits.learning.score import AnnealedSamples, ScoreFit, anneal_scores, fit_score, noise_ladder
 from pbits.learning.study import Study, StudyRow, realised_log_likelihood, study
 from pbits.learning.training import Trained, train
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RBM",
     "Adam",
+    "AnnealedSamples",
     "BoltzmannMachine",
     "Calibration",
     "Compensation",
@@ -65,12 +67,14 @@ __all__ = [
     "Phase",
     "Rate",
     "Relearning",
+    "ScoreFit",
     "Study",
     "StudyRow",
     "ThermodynamicClassifier",
     "Trained",
     "TrainingPlan",
     "ais",
+    "anneal_scores",
     "autocorrelation",
     "calibrate",
     "class_probabilities",
@@ -82,6 +86,7 @@ __all__ = [
     "estimated_log_likelihood",
     "exact_log_likelihood",
     "exact_log_z",
+    "fit_score",
     "frechet_distance",
     "free_energy",
     "generate",
@@ -90,6 +95,7 @@ __all__ = [
     "likelihood_gradient",
     "mean_field",
     "nearest",
+    "noise_ladder",
     "pseudo_log_likelihood",
     "quantised",
     "realised_log_likelihood",
