@@ -89,8 +89,8 @@ def main():
         print(
             f"{count} sweeps a phase, {updates} updates: {accuracy:.1%} ± {error:.1%} of the test images are right, "
             f"{known:.1%} of a thousand it has seen; {taken:.0f} s, "
-            f"{2 * count * updates / max(taken, 1e-9):,.0f} sweeps/s of {BATCH} chains, so that 10,000 sweeps a phase would "
-            f"take {2e4 * taken / (2 * count * updates):.1f} s an update"
+            f"{2 * count * updates / max(taken, 1e-9):,.0f} sweeps/s of {BATCH} chains, so that 10,000 sweeps a phase "
+            f"would take {2e4 * taken / (2 * count * updates):.1f} s an update"
         )
     count, accuracy, error = np.array(rows).T
     fig, ax = plt.subplots(figsize=(5.4, 3.6))

@@ -38,6 +38,7 @@ def test_every_example_is_tested():
         "read_out",
         "recall_digits",
         "satisfiability",
+        "score_matching",
         "solve_diabetes",
         "sparse_deep_machine",
         "spu_netlist",
@@ -284,3 +285,11 @@ def test_in_the_loop(tmp_path):
     assert trained > came + 0.1
     assert [line.split()[0] for line in lines[-2:]] == ["3", "2"]
     assert (tmp_path / "in_the_loop.png").exists()
+
+
+def test_score_matching(tmp_path):
+    printed = output_of("score_matching", tmp_path, "--samples", "150")
+    losses = re.findall(r"(gaussian|quartic) +(-?[\d.]+)", printed)
+    assert float(losses[1][1]) < float(losses[0][1])
+    assert "host_flop" in printed
+    assert (tmp_path / "score_matching.png").exists()

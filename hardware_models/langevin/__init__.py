@@ -2,9 +2,10 @@
 
 from typing import get_args
 
-from hardware_models.langevin import circuit, neurons, potentials, softassign, walk
+from hardware_models.langevin import circuit, hosted, neurons, potentials, softassign, walk
 from hardware_models.langevin.circuit import Circuit
 from hardware_models.langevin.compiler import Design, Plan, compile_model
+from hardware_models.langevin.hosted import Hosted
 from hardware_models.langevin.neurons import Neurons, free_energy
 from hardware_models.langevin.potentials import Potentials
 from hardware_models.langevin.program import CircuitProgram
@@ -16,11 +17,12 @@ from pbits.parameters import MachineSpec
 from pbits.substrate import Substrate
 
 __all__ = [
-    "Advice", "Circuit", "CircuitProgram", "Design", "LatticeWalk", "Neurons", "Plan", "Potentials", "Report",
+    "Advice", "Circuit", "CircuitProgram", "Design", "Hosted", "LatticeWalk", "Neurons", "Plan", "Potentials", "Report",
     "Softassign", "compile_model", "free_energy", "from_spec", "noise_covariance", "played", "run_ngspice", "spice",
 ]  # fmt: skip
 
 _OTHERS = {
+    "hosted": hosted.from_spec,
     "neurons": neurons.from_spec,
     "potentials": potentials.from_spec,
     "softassign": softassign.from_spec,

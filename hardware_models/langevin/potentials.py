@@ -153,7 +153,7 @@ class Potentials(Substrate):
             reasons.append("schedule.step_s is given, but the resistance or capacitance is not stated; give step_tau")
         if not reasons:
             try:
-                wells(_potential(model), 1.0 if schedule is None else float(schedule.beta))
+                wells(potential_of(model), 1.0 if schedule is None else float(schedule.beta))
             except ValueError as refusal:
                 reasons.append(str(refusal))
         return reasons
@@ -173,7 +173,7 @@ class Potentials(Substrate):
         """The ADC as it is set for a model at β; None for exact read-out."""
         if self._adc_bits is None:
             return None
-        around = wells(_potential(model), beta)
+        around = wells(potential_of(model), beta)
         reach = np.abs(around.minimum) + self._adc_range * around.reach
         return Converter(bits=self._adc_bits, full_scale=float(reach.max()))
 
@@ -207,7 +207,7 @@ class PotentialsProgram(Program):
         adc: Figure,
     ):
         self._model = model
-        self._potential = _potential(model)
+        self._potential = potential_of(model)
         self._machine = machine
         self._friction, self._accuracy, self._swing = friction, accuracy, swing
         self._word, self._adc = word, adc
@@ -354,7 +354,7 @@ class PotentialsProgram(Program):
         )
 
 
-def _potential(model: EnergyModel) -> QuarticModel | PotentialModel:
+def potential_of(model: EnergyModel) -> QuarticModel | PotentialModel:
     """The model as integrators take it: a Gaussian one is quartic with no quartic part."""
     if isinstance(model, GaussianModel):
         own = np.diag(model.A)
@@ -367,7 +367,7 @@ def _coefficients(model: EnergyModel) -> int:
     """Words that describe E; none of a model that is a function."""
     if isinstance(model, PotentialModel):
         return 0
-    held = _potential(model)
+    held = potential_of(model)
     assert isinstance(held, QuarticModel)
     return held.couplings.n_couplings + sum(int(np.count_nonzero(part)) for part in (held.a, held.b, held.couplings.h))
 
