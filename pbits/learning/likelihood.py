@@ -84,6 +84,8 @@ def exact_log_z(model: IsingModel, beta: float = 1.0, clamp: Clamp | None = None
     >>> round(exact_log_z(pair), 6) == round(float(pbits.exact(pair).log_z), 6)
     True
     """
+    if not np.isfinite(beta):
+        raise ValueError(f"beta is {beta}; it must be finite")
     rest, alone = _freed(model, clamp)
     total = -beta * alone
     parts = _parts(rest)
@@ -118,22 +120,26 @@ def exact_log_likelihood(
     >>> exact_log_likelihood(machine, [[1, 1, -1]])
     LogLikelihood(likelihood, mean=-2.07944, rows=1)
     """
-    spins = machine.checked(data)
-    model = machine.to_model()
-    log_z = exact_log_z(model, max_units=max_units)
-    if pseudo_possible(machine) and (machine.classes == 0) == (labels is None):
-        rows = -free_energy(machine, spins, labels) - log_z
-    else:
-        held = machine.clamp(spins, labels)
-        rows = np.array(
-            [
-                exact_log_z(model, clamp={site: values[k] for site, values in held.items()}, max_units=max_units)
-                for k in range(len(spins))
-            ]
-        )
-        rows -= log_z
+    log_z = exact_log_z(machine.to_model(), max_units=max_units)
+    rows = unnormalised(machine, data, labels, max_units) - log_z
     mean = float(rows.mean())
     return LogLikelihood(rows=read_only(rows), kind="likelihood", exact=True, interval=(mean, mean))
+
+
+def unnormalised(
+    machine: BoltzmannModel, data: ArrayLike, labels: ArrayLike | None = None, max_units: int = MAX_UNITS
+) -> NDArray[np.float64]:
+    """ln Σ e^(−E) over what the data leave free, −F of each datum: in closed form where there is one, else summed."""
+    spins = machine.checked(data)
+    if pseudo_possible(machine) and (machine.classes == 0) == (labels is None):
+        return -free_energy(machine, spins, labels)
+    model, held = machine.to_model(), machine.clamp(spins, labels)
+    return np.array(
+        [
+            exact_log_z(model, clamp={site: values[k] for site, values in held.items()}, max_units=max_units)
+            for k in range(len(spins))
+        ]
+    )
 
 
 def pseudo_log_likelihood(

@@ -97,6 +97,56 @@ def test_hasty_chains_are_told_by_the_way_back():
     assert found.effective < 20
 
 
+def test_a_missed_well_is_told_by_the_way_back_and_not_by_the_weights():
+    coupling = np.zeros((20, 20))
+    coupling[:12, 12:] = 0.3
+    model = pbits.IsingModel(coupling + coupling.T, np.full(20, 0.25))
+    law, base = pbits.exact(model), np.full(20, -2.0)
+    alone = ais(model, base=base, chains=50, ladder=30, seed=1)
+    # All chains end in the lesser well: equal weights, a narrow interval, and nearly ten nats too low.
+    assert alone.value < law.log_z - 9
+    assert alone.effective > 40
+    start = law.states[np.random.default_rng(1).choice(len(law.states), 50, p=law.probabilities)]
+    found = ais(model, base=base, chains=50, ladder=30, direction="both", start=start, seed=1)
+    assert found.forward < law.log_z - 9 < law.log_z + 9 < found.reverse
+    assert any("both ways differ" in said for said in found.warnings)
+    assert abs(integrate_log_z(model, seed=1).value - law.log_z) < 0.1
+
+
+def test_deep_machines_are_likely_by_an_estimate():
+    deep = BoltzmannModel.deep(8, [5, 4], spread=0.5, seed=1)
+    rows = np.where(np.random.default_rng(0).random((6, 8)) < 0.5, 1, -1)
+    found = ais(deep, ladder=200, seed=1)
+    gap = exact_log_z(deep.to_model()) - found.value
+    np.testing.assert_allclose(
+        estimated_log_likelihood(deep, rows, found).rows - exact_log_likelihood(deep, rows).rows, gap, atol=1e-9
+    )
+
+
+def test_every_run_is_on_the_same_chip(monkeypatch):
+    seeds = []
+
+    def spied(*given, **named):
+        seeds.append(named["chip_seed"])
+        return pbits.run(*given, **named)
+
+    monkeypatch.setattr("pbits.learning.log_z.run", spied)
+    ais(SMALL, chains=10, ladder=4, direction="both", machine="fpga-all-to-all", chip_seed=5, settle=5, seed=1)
+    assert set(seeds) == {5}
+
+
+def test_one_start_has_no_error():
+    found = ais(SMALL, chains=20, ladder=20, direction="both", start=np.ones((1, 10)), seed=1)
+    assert found.error == np.inf
+
+
+def test_wide_layers_are_weighed_without_overflow():
+    # 1,100 weak inputs: each factor 1 + e^(−2|I|) is close to 2, and their product is not a double.
+    model = BoltzmannModel.restricted(1100, 3, spread=1e-3, seed=1)
+    found = ais(model, base=np.full(1103, 0.01), chains=50, ladder=50, seed=1)
+    assert abs(found.value - exact_log_z(model.to_model())) < 4 * found.error + 1e-9
+
+
 def test_few_effective_weights_are_told():
     strong = BoltzmannModel.restricted(30, 20, spread=1.5, seed=1)
     found = ais(strong, chains=100, ladder=3, seed=1)
