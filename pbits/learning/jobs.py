@@ -123,8 +123,8 @@ def chosen_monitor(model: Learnable, plan: LearningPlan) -> str:
                 f"an exact likelihood at every look is for machines with at most {LOOK_UNITS} sites to enumerate; take "
                 "monitor='pseudo-likelihood', or estimate it afterwards with pbits.learning.ais"
             )
-        if plan.monitor == "pseudo-likelihood" and not pseudo_possible(model):
-            raise ValueError("an exact pseudo-likelihood needs hidden sites that are not coupled to one another")
+        if plan.monitor in ("pseudo-likelihood", "estimated-likelihood") and not pseudo_possible(model):
+            raise ValueError(f"the {plan.monitor} needs hidden sites that are not coupled to one another")
         return plan.monitor
     if plan.objective == "conditional":
         return "accuracy"

@@ -128,7 +128,8 @@ def ais(
     R. Neal, Stat. Comput. 11, 125 (2001), and R. Salakhutdinov and I. Murray, ICML 2008, for restricted machines:
     both from memory, checked against enumeration. Where a model has more than two colours sites are swept in order,
     and a sweep is not its own reverse: each way alone is right on average, and what joins both is off by a little
-    (4e-4 nats on a frustrated triangle in three stages). On a machine draws are taken to be of the law posed. The error is that of ⟨w⟩ to first order, sd(w)/(⟨w⟩√chains).
+    (4e-4 nats on a frustrated triangle in three stages). On a machine draws are taken to be of the law posed. The
+    error is that of ⟨w⟩ to first order, sd(w)/(⟨w⟩√chains).
 
     Examples
     --------

@@ -17,6 +17,7 @@ from pbits.learning.epochs import Engine, engine_for
 from pbits.learning.inference import accuracy
 from pbits.learning.jobs import Job, M, State, first_centre, first_chains, held
 from pbits.learning.likelihood import exact_log_likelihood, pseudo_log_likelihood
+from pbits.learning.log_z import ais, estimated_log_likelihood
 from pbits.learning.plan import LearningPlan, Rate
 from pbits.models.base import read_only
 from pbits.runner import Progress, Reporter
@@ -46,8 +47,8 @@ class Trained(Generic[M]):
     acceptance : (epochs, levels − 1) array
         Of exchanges between neighbouring β; of no columns where chains are not tempered.
     monitor : str
-        What was looked at: "likelihood" (mean exact log-likelihood, nats), "pseudo-likelihood" (mean exact log
-        pseudo-likelihood of all visible sites, nats), "accuracy" or "none".
+        What was looked at: "likelihood" (mean exact log-likelihood, nats), "estimated-likelihood",
+        "pseudo-likelihood" (mean exact log pseudo-likelihood of all seen sites, nats), "accuracy" or "none".
     looked_at, scores : (looks,) array
         After which epochs, and what was seen.
     stopped : bool
@@ -220,7 +221,13 @@ class _Trainer:
         data, labels = job.looked_at
         if job.monitor == "none":
             return
-        if job.monitor != "accuracy":
+        if job.monitor == "estimated-likelihood":
+            around = np.where(np.isin(np.arange(model.n), model.hidden), 0.0, model.fields)
+            log_z = ais(
+                model, base=around, chains=100, ladder=500, seed=derived_seed(job.seed, self.epoch, 0, _LOOK)
+            )  # fmt: skip
+            score = estimated_log_likelihood(model, data, log_z, labels).mean
+        elif job.monitor != "accuracy":
             told = exact_log_likelihood if job.monitor == "likelihood" else pseudo_log_likelihood
             score = told(model, data, labels).mean
         else:

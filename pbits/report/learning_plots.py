@@ -14,6 +14,7 @@ from pbits.report.plots import COLOURS, MARKERS, styled
 
 _SCORES = {
     "likelihood": "log-likelihood / nats",
+    "estimated-likelihood": "estimated log-likelihood / nats",
     "pseudo-likelihood": "log pseudo-likelihood / nats",
     "accuracy": "accuracy",
 }

@@ -252,6 +252,25 @@ def test_patience_ends_training_and_keeps_the_best():
     assert best == pytest.approx(found.scores.max())
 
 
+def test_looks_are_exact_or_estimates_of_the_same():
+    found = {
+        monitor: train(
+            BoltzmannModel.restricted(4, 3, seed=1), DATA, seed=2,
+            plan=LearningPlan(method="cd", epochs=20, rate=0.05, look_every=5, monitor=monitor),
+        )
+        for monitor in ("auto", "likelihood", "estimated-likelihood", "pseudo-likelihood")
+    }  # fmt: skip
+    exact = found["likelihood"]
+    assert exact.looked_at.tolist() == [5, 10, 15, 20]
+    np.testing.assert_array_equal(found["auto"].scores, exact.scores)
+    assert exact.scores[-1] == pytest.approx(log_likelihood(exact.model, DATA))
+    # A hundred chains tell log Z of such a machine to some hundredths.
+    np.testing.assert_allclose(found["estimated-likelihood"].scores, exact.scores, atol=0.1)
+    assert (found["pseudo-likelihood"].scores > exact.scores).all()
+    with pytest.raises(ValueError, match="not coupled to one another"):
+        train(BoltzmannModel.deep(4, [2, 2]), DATA, plan=LearningPlan(monitor="estimated-likelihood"))
+
+
 def test_weights_of_few_bits():
     machine = BoltzmannModel.restricted(6, 4, spread=1.0, seed=1)
     held = quantised(machine, 3)
