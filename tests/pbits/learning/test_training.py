@@ -342,3 +342,13 @@ def test_bad_training_is_refused():
         train(machine, DATA, LABELS, plan=LearningPlan(rate=1e6, monitor="none", epochs=20), seed=1)
     with pytest.raises(pbits.NotMappable, match="neighbours"):
         train(machine, DATA, LABELS, machine="fpga-kv260", plan=LearningPlan(monitor="none"), seed=1)
+
+
+def test_training_on_a_machine_has_its_joules():
+    plan = LearningPlan(method="cd", positive="sampled", epochs=2, batch=300, monitor="none")
+    cost = train(BoltzmannModel.restricted(4, 2), DATA, machine="fpga-all-to-all", plan=plan, seed=1).cost
+    assert cost.runs == 8
+    assert cost.joules > 0
+    assert cost.device_time_s > 0
+    # Not all prices of the junctions are stated.
+    assert train(BoltzmannModel.restricted(4, 2), DATA, machine="smtj-projected", plan=plan, seed=1).cost.joules is None
