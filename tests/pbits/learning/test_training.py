@@ -6,7 +6,15 @@ import pytest
 import pbits
 from hardware_models import pbit
 from hardware_models.effects import OffsetMismatch
-from pbits.learning import LearningPlan, Rate, class_probabilities, mean_field, quantised, train
+from pbits.learning import (
+    LearningPlan,
+    Rate,
+    class_probabilities,
+    exact_log_likelihood,
+    mean_field,
+    quantised,
+    train,
+)
 from pbits.learning.epochs import evened
 from pbits.models import BoltzmannModel, CategoricalBoltzmannModel
 
@@ -172,6 +180,18 @@ def test_training_comes_near_the_best_likelihood(method, plan):
     reached = log_likelihood(found.model, DATA)
     assert log_likelihood(start, DATA) == pytest.approx(apart, abs=0.01)
     assert reached > apart + 0.8 * (best - apart)
+
+
+@pytest.mark.parametrize("positive", ["mean-field", "sampled"])
+def test_a_deep_machine_learns(positive):
+    start = BoltzmannModel.deep(4, [4, 2], spread=0.1, seed=1).with_data_fields(DATA)
+    plan = LearningPlan(
+        method="pcd", positive=positive, sweeps=4, chains=60, epochs=25, batch=50, rate=Rate(first=0.15, last=0.0),
+        monitor="none",
+    )  # fmt: skip
+    found = train(start, DATA, plan=plan, seed=5).model
+    before, after = (exact_log_likelihood(machine, DATA[:200]).mean for machine in (start, found))
+    assert after > before + 0.4
 
 
 @pytest.mark.parametrize("engine", ["loop", "runs", "conditional", "tempered"])
