@@ -30,7 +30,10 @@ Kind = Literal["gaussian", "quartic"]
 
 # Moments held at once.
 _BLOCK = 1 << 22
+# Of aE[x²]², which has no unit; below it a well does not close.
 _LEAST_QUARTIC = 1e-9
+# Least eigenvalue of G with a diagonal of 1: below it more than five digits of what is solved for are lost.
+_LEAST_APART = 1e-11
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -76,8 +79,8 @@ def fit_score(data: ArrayLike, kind: Kind = "gaussian", *, noise: float = 0.0, r
     Raises
     ------
     ValueError
-        For data that are not finite, fewer rows than sites need, columns that do not vary, or a potential that cannot
-        be normalised: the message says where.
+        For data that are not finite, fewer rows than sites need, columns that do not vary or that follow from others,
+        or a potential that cannot be normalised: the message says where.
 
     Notes
     -----
@@ -112,7 +115,8 @@ def fit_score(data: ArrayLike, kind: Kind = "gaussian", *, noise: float = 0.0, r
         raise ValueError(f"column {flat[0]} does not vary: its well is infinitely steep; leave it out, or set noise")
     quartic = kind == "quartic"
     solution, covariance, loss = _solve(x, noise, quartic, ridge)
-    return _packed(kind, n, noise, solution, np.sqrt(np.maximum(np.diag(covariance), 0)), loss)
+    squares = (x**2).mean(axis=0) + noise**2
+    return _packed(kind, n, noise, solution, np.sqrt(np.maximum(np.diag(covariance), 0)), loss, squares)
 
 
 def _regressors(n: int, quartic: bool) -> list[NDArray[np.int64]]:
@@ -144,12 +148,14 @@ def _solve(
             b[where] += laplace.sum(axis=0)
     G, b = G / m, b / m
     held = G + ridge * np.trace(G) / size * np.eye(size)
-    try:
-        inverse = np.linalg.inv(held)
-    except np.linalg.LinAlgError:
+    units = 1 / np.sqrt(np.diag(held))
+    alike = held * np.outer(units, units)
+    if np.linalg.eigvalsh(alike)[0] < _LEAST_APART:
         raise ValueError(
-            "the data do not tell all parameters apart; leave columns out, or set ridge or noise"
-        ) from None
+            "the data do not tell all parameters apart; leave out columns that follow from others, centre columns "
+            "that are far from 0, or set ridge or noise"
+        )
+    inverse = np.linalg.inv(alike) * np.outer(units, units)
     theta = inverse @ b
     # What each row adds to Gθ − b, for the errors.
     scatter = np.zeros((size, size))
@@ -202,7 +208,13 @@ def _blocks(rows: int, numbers: int) -> list[slice]:
 
 
 def _packed(
-    kind: str, n: int, noise: float, theta: NDArray[np.float64], errors: NDArray[np.float64], loss: float
+    kind: str,
+    n: int,
+    noise: float,
+    theta: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    loss: float,
+    squares: NDArray[np.float64],
 ) -> ScoreFit:
     quartic = kind == "quartic"
     cuts = np.cumsum([n, n * (n - 1) // 2] if not quartic else [n, n, n * (n - 1) // 2])
@@ -228,8 +240,9 @@ def _packed(
             model=GaussianModel(A, b), kind=kind, noise=noise, loss=loss, errors=_frozen(told)
         )  # fmt: skip
     a, b, J, h = found
-    if (a <= _LEAST_QUARTIC).any():
-        site = int(np.argmin(a))
+    steepness = a * squares**2
+    if (steepness <= _LEAST_QUARTIC).any():
+        site = int(np.argmin(steepness))
         raise ValueError(
             f"the potential that matches the data falls without end along site {site} (a = {a[site]:.3g} ± "
             f"{scatter[0][site]:.2g}): its tails are those of a Gaussian or wider; take kind='gaussian', or set noise"
@@ -292,9 +305,11 @@ def noise_ladder(largest: float, smallest: float, levels: int) -> NDArray[np.flo
     >>> noise_ladder(4.0, 1.0, 3)
     array([4., 2., 1.])
     """
-    if not (np.isfinite(largest) and 0 < smallest < largest) or levels < 2:
+    whole = isinstance(levels, int | np.integer) and levels >= 2
+    if not (np.isfinite(largest) and 0 < smallest < largest and whole):
         raise ValueError(
-            f"σ from {largest} to {smallest} in {levels} levels; it must fall, above 0, in at least 2 levels"
+            f"σ from {largest} to {smallest} in {levels} levels; it must fall, above 0, "
+            "in a whole number of at least 2 levels"
         )
     return largest * (smallest / largest) ** (np.arange(levels) / (levels - 1))
 
@@ -302,7 +317,7 @@ def noise_ladder(largest: float, smallest: float, levels: int) -> NDArray[np.flo
 def anneal_scores(
     models: Sequence[EnergyModel],
     sigmas: ArrayLike,
-    machine: str | Path | Substrate = "ideal",
+    machine: str | Path | Substrate,
     *,
     samples: int,
     steps: int = 20,
@@ -323,7 +338,7 @@ def anneal_scores(
     sigmas : (levels,) array
         Falling.
     machine : str, path or Substrate
-        Whose sites hold reals; each level is a programming.
+        Whose sites hold reals that flow in time, which those of "ideal" do not; each level is a programming.
     samples : int
     steps : int
         T of a level.
@@ -341,6 +356,9 @@ def anneal_scores(
 
     Notes
     -----
+    Quartic walls are steep far out: where states from wide noise run away in a quartic level, take more levels, or
+    Gaussian ones while noise is wide. A smaller step does not help.
+
     Y. Song and S. Ermon, NeurIPS 2019, where a step is x + (α/2)s(x) + √α z; from memory. A circuit has no steps: it
     flows for as long.
 

@@ -6,7 +6,7 @@ import pytest
 import pbits
 from hardware_models import langevin
 from hardware_models.langevin.hosted import stationary_covariance
-from pbits.parameters import Evidence, Included, Parameter, PriceTable
+from pbits.parameters import Evidence, Included, MachineSpec, Parameter, PriceTable
 from pbits.testing import CHECKS
 
 A = np.array([[2.0, -0.6], [-0.6, 1.0]])
@@ -104,6 +104,34 @@ def test_the_host_is_counted_and_priced():
     by_hand = 2 * rounds * 3e-12 + 64 * rounds * 1e-11 + 4 * rounds * 3e-12 + 2 * rounds * 1e-6 * 1e-3
     by_hand += 30 * 5e-13
     assert pbits.price(run).joules == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_a_step_in_seconds_and_a_start_are_counted():
+    schedule = pbits.Schedule(n_samples=3, n_warmup=0, chains=2, step_s=4e-6)
+    machine = langevin.Hosted(hold=0.1, hold_s=1e-6)
+    run = pbits.run(PAIR, machine, schedule, seed=1, initial=np.zeros((2, 2)))
+    rounds = 3 * 4 * 2
+    assert run.counts["adc"] == 2 * rounds
+    assert run.counts["dac"] == 2 * rounds + 2 * 2
+    # Per site x³, a, b and their sums, and two for each of the two entries of J.
+    assert run.counts["host_flop"] == (5 * 2 + 2 * 2) * rounds
+
+
+def spec(**given):
+    parameters = {key: {"value": value, "evidence": "assumed", "note": "for a test"} for key, value in given.items()}
+    return MachineSpec(
+        name="host", title="Host", physics="langevin", date="2026-11-23", description="", prices=None,
+        parameters={"circuit": "hosted"} | parameters, sources={}, path="host.toml",
+    )  # fmt: skip
+
+
+def test_from_spec_reads_what_an_entry_says():
+    plain = langevin.from_spec(spec())
+    assert (plain.hold, plain.delay, plain.noise_error, plain.adc) == (0.05, 0, 0.0, None)
+    told = langevin.from_spec(spec(hold=0.1, delay=2, noise_error=0.2, adc_bits=8, adc_full_scale=4, hold_time="1 us"))
+    assert (told.hold, told.delay, told.noise_error) == (0.1, 2, 0.2)
+    assert (told.adc.bits, told.adc.full_scale) == (8, 4.0)
+    assert told.times["hold_s"].value == pytest.approx(1e-6)
 
 
 def test_a_gradient_that_nobody_counted_has_no_price():

@@ -10,6 +10,7 @@ from hardware_models import langevin
 from pbits.learning import anneal_scores, fit_score, noise_ladder
 
 RNG = np.random.default_rng(0)
+CELLS = langevin.Potentials(resistance_ohm=1e3, capacitance_f=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
@@ -23,6 +24,26 @@ def test_a_gaussian_has_the_inverse_of_its_noisy_covariance(n, noise, seed):
     found = fit_score(x, noise=noise)
     np.testing.assert_allclose(found.model.A @ covariance, np.eye(n), atol=1e-6)
     np.testing.assert_allclose(found.model.mean, x.mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e3, 1e6])
+@pytest.mark.parametrize("kind", ["gaussian", "quartic"])
+def test_units_of_the_data_do_not_matter(kind, scale):
+    rows = quartic_draws(500, 3)
+    one, other = fit_score(rows, kind, noise=0.1), fit_score(rows * scale, kind, noise=0.1 * scale)
+    powers = {"A": 2} if kind == "gaussian" else {"a": 4, "b": 2}
+    for name, power in powers.items():
+        np.testing.assert_allclose(getattr(other.model, name) * scale**power, getattr(one.model, name), rtol=1e-8)
+        np.testing.assert_allclose(other.errors[name] * scale**power, one.errors[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "quartic"])
+def test_columns_that_follow_from_others_are_refused(kind):
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        x = quartic_draws(200, rng)
+        with pytest.raises(ValueError, match="do not tell all parameters apart"):
+            fit_score(np.hstack([x, x @ rng.normal(size=(2, 1))]), kind)
 
 
 QUARTIC = pbits.QuarticModel([1.0, 2.0], [1.0, 0.5], [[0, 0.4], [0.4, 0]], [0.2, -0.1])
@@ -100,8 +121,7 @@ def test_annealing_runs_on_any_machine_of_reals():
     sigmas = noise_ladder(2.0, 0.4, 3)
     levels = [fit_score(data, "gaussian", noise=sigmas[0]).model]
     levels += [fit_score(data, "quartic", noise=0.1 * sigma).model for sigma in sigmas[1:]]
-    cells = langevin.Potentials(resistance_ohm=1e3, capacitance_f=1e-9)
-    made = anneal_scores(levels, sigmas, cells, samples=200, steps=5, step=0.2, seed=1)
+    made = anneal_scores(levels, sigmas, CELLS, samples=200, steps=5, step=0.2, seed=1)
     assert (np.abs(made.samples) > 0.5).mean() > 0.8
     assert abs(made.samples.mean()) < 0.5
     assert made.cost.runs == 3
@@ -130,13 +150,24 @@ def test_a_ladder_that_was_fitted_ends_at_the_data():
         (lambda: fit_score(RNG.standard_t(3, (4000, 1)), "quartic"), "falls without end along site 0"),
         (lambda: noise_ladder(1.0, 2.0, 3), "must fall"),
         (lambda: noise_ladder(1.0, 0.0, 3), "above 0"),
-        (lambda: anneal_scores([QUARTIC], [1.0, 0.5], samples=1), "1 models and 2 sigmas"),
-        (lambda: anneal_scores([QUARTIC, QUARTIC], [0.5, 1.0], samples=1), "must fall all the way"),
-        (lambda: anneal_scores([QUARTIC], [-1.0], samples=1), "positive numbers"),
-        (lambda: anneal_scores([QUARTIC], [1.0], samples=0), "samples is 0"),
-        (lambda: anneal_scores([pbits.IsingModel([[0.0]])], [1.0], samples=1), "number of reals"),
+        (lambda: noise_ladder(2.0, 1.0, 2.5), "whole number of at least 2"),
+        (lambda: fit_score(1e7 + RNG.normal(size=(50, 2))), "centre columns"),
+        (lambda: anneal_scores([QUARTIC], [1.0, 0.5], CELLS, samples=1), "1 models and 2 sigmas"),
+        (lambda: anneal_scores([QUARTIC, QUARTIC], [0.5, 1.0], CELLS, samples=1), "must fall all the way"),
+        (lambda: anneal_scores([QUARTIC], [-1.0], CELLS, samples=1), "positive numbers"),
+        (lambda: anneal_scores([QUARTIC], [1.0], CELLS, samples=0), "samples is 0"),
+        (lambda: anneal_scores([pbits.IsingModel([[0.0]])], [1.0], CELLS, samples=1), "number of reals"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused(ask, message):
     with pytest.raises(ValueError, match=message):
         ask()
+
+
+def test_a_ridge_makes_the_potential_shallower_and_is_no_part_of_the_loss():
+    x = np.random.default_rng(3).normal(0.0, 0.5, (400, 1))
+    plain, pulled = fit_score(x), fit_score(x, ridge=0.5)
+    assert 0 < pulled.model.A[0, 0] < plain.model.A[0, 0]
+    assert pulled.loss > plain.loss
+    slope = x * pulled.model.A[0, 0] - pulled.model.b
+    assert pulled.loss == pytest.approx((0.5 * slope**2).mean() - pulled.model.A[0, 0])
