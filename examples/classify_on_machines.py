@@ -106,6 +106,8 @@ def main():
     sweeps = 20 if given.quick else given.sweeps
 
     images, test, labels, test_labels = digits()
+    if given.quick:
+        test, test_labels = test[:60], test_labels[:60]
     copies = np.tile(images, (1, PIXEL_COPIES)), np.tile(test, (1, PIXEL_COPIES))
     networks = {
         "dense": (dense(images, labels, 2 if given.quick else 100, given.seed), test),

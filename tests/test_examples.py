@@ -242,23 +242,23 @@ def test_ten_thousand(tmp_path):
 
 
 def test_digit_machine(tmp_path):
-    printed = output_of("digit_machine", tmp_path, "--epochs", "10", "--checkpoint", "training.npz")
+    printed = output_of("digit_machine", tmp_path, "--epochs", "5", "--checkpoint", "training.npz")
     right = [float(found) for found in re.findall(r"([\d.]+)% of (?:360|the classes)", printed)]
     assert len(right) == 3
-    assert min(right) > 80
+    assert min(right) > 60
     missing = float(re.search(r"([\d.]+)% of the missing pixels by the majority", printed)[1])
     assert float(re.search(r"completed: ([\d.]+)%", printed)[1]) > missing
-    assert float(re.search(r"denoised: ([\d.]+)%", printed)[1]) < 7
+    assert float(re.search(r"denoised: ([\d.]+)%", printed)[1]) < 8
     assert "J and" in printed
     assert (tmp_path / "digit_machine.png").stat().st_size > 10_000
     assert (tmp_path / "training.npz").exists()
 
 
 def test_anomalies(tmp_path):
-    printed = output_of("anomalies", tmp_path, "--epochs", "10")
+    printed = output_of("anomalies", tmp_path, "--epochs", "3")
     areas = [float(found) for found in re.findall(r"curve ([\d.]+)", printed)]
     assert len(areas) == 4
-    assert min(areas) > 0.95
+    assert min(areas) > 0.9
     assert (tmp_path / "anomalies.png").exists()
 
 
